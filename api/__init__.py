@@ -1,0 +1,1 @@
+"""The HTTP side: what people and programs ask of the network."""

@@ -1,0 +1,1 @@
+"""The node: access, integrity checks, log decoding, following, relaying transactions."""

@@ -1,0 +1,1 @@
+"""Facts, decisions, folds and the ledger. Knows no other room."""

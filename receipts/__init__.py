@@ -1,0 +1,1 @@
+"""The statement: commitment, witness, proof, verification, evidence, content addressing."""

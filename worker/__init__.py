@@ -1,0 +1,1 @@
+"""Jobs to answers: claim, infer, prove, settle, and remember every step."""
