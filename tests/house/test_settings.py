@@ -1,0 +1,52 @@
+"""Settings: which source wins, and what a wrong one is told."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tallystick.settings import BadSettings, Sources, read_sources
+
+
+class Pump(msgspec.Struct, frozen=True):
+    litres_max: int = 10
+    label: str = "pump"
+
+    def __post_init__(self) -> None:
+        if self.litres_max < 1:
+            raise ValueError(f"litres_max is {self.litres_max}: it must be at least 1")
+
+
+ROOMS = frozenset({"pump", "chain"})
+
+
+def test_flags_win_over_the_environment_and_the_environment_over_the_file() -> None:
+    sources = Sources({"pump": {"litres_max": 1, "label": "file"}}, {"TALLYSTICK_PUMP_LITRES_MAX": "2"})
+    assert sources.room(Pump, "pump") == Pump(2, "file")
+    assert sources.room(Pump, "pump", litres_max=3, label=None) == Pump(3, "file")
+
+
+def test_an_unknown_field_is_named_with_the_nearest_one() -> None:
+    with pytest.raises(BadSettings, match=r"TALLYSTICK_PUMP_LITRE_MAX.*Did you mean 'litres_max'"):
+        Sources({}, {"TALLYSTICK_PUMP_LITRE_MAX": "2"}).room(Pump, "pump")
+    with pytest.raises(BadSettings, match=r"\[pump\] has no setting 'labl'. Did you mean 'label'"):
+        Sources({"pump": {"labl": "x"}}, {}).room(Pump, "pump")
+
+
+@pytest.mark.parametrize("value", ["many", "0"])
+def test_a_value_of_the_wrong_kind_or_range_names_the_field(value: str) -> None:
+    with pytest.raises(BadSettings, match="litres_max"):
+        Sources({}, {"TALLYSTICK_PUMP_LITRES_MAX": value}).room(Pump, "pump")
+
+
+def test_a_file_that_is_missing_or_malformed_or_has_a_strange_section_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match="no such settings file"):
+        read_sources(tmp_path / "absent.toml", {}, ROOMS)
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[pump\n")
+    with pytest.raises(BadSettings, match="not TOML"):
+        read_sources(broken, {}, ROOMS)
+    strange = tmp_path / "strange.toml"
+    strange.write_text("[pomp]\nlabel = 'x'\n")
+    with pytest.raises(BadSettings, match=r"no section \[pomp\]. Did you mean 'pump'"):
+        read_sources(strange, {}, ROOMS)
