@@ -1,7 +1,7 @@
 """One encoding for every item, and nothing but that encoding decodes."""
 
 import pytest
-import rlp as oracle
+import rlp as oracle  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 

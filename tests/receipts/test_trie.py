@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trie import HexaryTrie
+from trie import HexaryTrie  # type: ignore[import-untyped]
 
 from receipts import rlp
 from receipts.trie import EMPTY_ROOT, ProofRefused, prove, trie_root, verify_proof
