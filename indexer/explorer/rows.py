@@ -1,0 +1,284 @@
+"""What the explorer tells about the chain: one frozen struct per table, fields in the order of the table's columns.
+
+Hashes, addresses and other byte strings are lower-case `0x` text, amounts are wei, and `block` is the block that last
+changed the row. Times of the chain are Unix seconds; times that a machine measured (`ReceiptRow.started_at` and
+`completed_at`, `SampleRow.at`, `ReorgRow.seen_at`, `IntegrityRow.checked_at`) are Unix milliseconds.
+"""
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+JobState = Literal["open", "claimed", "answered", "settled", "cancelled", "expired"]
+ReceiptState = Literal["pending", "verified", "failed", "unproven"]
+NodeState = Literal["active", "unbonding", "withdrawn"]
+
+
+class Row(Struct, frozen=True, gc=False):
+    """Root of all rows."""
+
+
+class JobRow(Row, frozen=True):
+    """An order: who asked what, at which terms, and how far it came. `worker` is who holds it or answered it."""
+
+    job_id: int
+    state: JobState
+    controller: str
+    refund_to: str
+    model_id: str
+    model_cid: str
+    prompt_cid: str
+    reserved_until: int
+    escrow: int
+    max_tokens: int
+    price_prompt_token: int
+    price_completion_token: int
+    deadline: int
+    verifier_version: int
+    claims: int
+    requested_at: int
+    requested_tx: str
+    block: int
+    reserved_for: str | None = None
+    worker: str | None = None
+    response_cid: str | None = None
+    amount: int | None = None
+    refund: int | None = None
+    lease_until: int | None = None
+    receipt_deadline: int | None = None
+    claimed_at: int | None = None
+    completed_at: int | None = None
+    closed_at: int | None = None
+    claimed_tx: str | None = None
+    completed_tx: str | None = None
+    closed_tx: str | None = None
+    is_final: bool = True
+
+
+class ReceiptRow(Row, frozen=True):
+    """What became of an answer. The last six columns come from the worker's own document, once it was published."""
+
+    job_id: int
+    state: ReceiptState
+    worker: str
+    controller: str
+    model_id: str
+    model_cid: str
+    prompt_cid: str
+    response_cid: str
+    verifier_version: int
+    answered_at: int
+    block: int
+    reason: str | None = None
+    job_key: str | None = None
+    terms: str | None = None
+    amount: int | None = None
+    refund: int | None = None
+    commitment: str | None = None
+    tx_hash: str | None = None
+    block_hash: str | None = None
+    block_number: int | None = None
+    log_index: int | None = None
+    gas_used: int | None = None
+    settled_at: int | None = None
+    is_final: bool = True
+    receipt_cid: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    started_at: int | None = None
+    completed_at: int | None = None
+
+
+class OfferRow(Row, frozen=True):
+    """The prices at which a node takes jobs reserved for it."""
+
+    model_id: str
+    price_prompt_token: int
+    price_completion_token: int
+
+
+class NodeRow(Row, frozen=True):
+    """A worker's registration, stake, and what its jobs came to."""
+
+    address: str
+    state: NodeState
+    max_ram: int
+    max_vram: int
+    max_cpu_percent: int
+    stake: int
+    slashed: int
+    claims: int
+    completed: int
+    settled: int
+    leases_lost: int
+    unproven: int
+    earned: int
+    offers: tuple[OfferRow, ...]
+    registered_at: int
+    block: int
+    withdrawable_at: int | None = None
+    is_final: bool = True
+
+
+class ModelRow(Row, frozen=True):
+    model_id: str
+    model_cid: str
+    version: int
+    name: str
+    description: str
+    is_active: bool
+    price_prompt_token: int
+    price_completion_token: int
+    max_tokens: int
+    jobs: int
+    settled: int
+    registered_at: int
+    block: int
+    is_final: bool = True
+
+
+class AccountRow(Row, frozen=True):
+    """An address's books. What it `ordered` is in escrow, spent, or went back to the refund addresses it named; what it
+    `earned` or was `refunded` is credit or withdrawn."""
+
+    address: str
+    ordered: int
+    open_escrow: int
+    credit: int
+    spent: int
+    refunded: int
+    earned: int
+    withdrawn: int
+    block: int
+    is_final: bool = True
+
+
+class BlockRow(Row, frozen=True):
+    """A block that touched us, or that is not final yet, with our books as they stood after it."""
+
+    number: int
+    hash: str
+    parent: str
+    timestamp: int
+    transactions: int
+    events: int
+    open_escrow: int
+    credit: int
+    stakes: int
+    is_final: bool = True
+
+
+class TransactionRow(Row, frozen=True):
+    hash: str
+    block: int
+    index: int
+    timestamp: int
+    sender: str
+    recipient: str | None
+    value: int
+    gas_used: int
+    fee: int
+    succeeded: bool
+    is_final: bool = True
+
+
+class EventRow(Row, frozen=True):
+    """A decoded log. In `args`, amounts are decimal text and bytes are `0x` text."""
+
+    block: int
+    log_index: int
+    tx_hash: str
+    contract: str
+    name: str
+    args: dict[str, Any]
+    job_id: int | None = None
+    is_final: bool = True
+
+
+class SampleRow(Row, frozen=True):
+    """What a worker's machine reported. Absent means not measured."""
+
+    node: str
+    at: int
+    cpu_percent: float
+    memory_used: int
+    memory_total: int
+    gpus: tuple["GpuRow", ...] = ()
+
+
+class GpuRow(Row, frozen=True):
+    name: str
+    uuid: str
+    utilisation_percent: float
+    memory_used: int
+    memory_total: int
+    temperature_c: float | None = None
+    power_w: float | None = None
+
+
+class ReorgRow(Row, frozen=True):
+    """Blocks that were seen, shown as not final, and dropped by the chain."""
+
+    reorg: int
+    seen_at: int
+    from_number: int
+    depth: int
+    dropped: tuple[str, ...]
+    rows: int
+
+
+class IntegrityRow(Row, frozen=True):
+    """A range of final blocks, and what was checked about each before it was believed."""
+
+    first: int
+    last: int
+    first_hash: str
+    last_hash: str
+    level: str
+    checks: tuple[str, ...]
+    provider: str
+    checked_at: int
+
+
+class Head(Row, frozen=True):
+    """How far the explorer can see: its newest block, the time of that (0 before any), and its newest final block."""
+
+    number: int
+    hash: str
+    at: int
+    final: int
+    final_hash: str
+
+
+class StatsRow(Row, frozen=True):
+    head: int
+    final: int
+    head_hash: str
+    head_at: int
+    jobs: int
+    open: int
+    claimed: int
+    answered: int
+    settled: int
+    cancelled: int
+    expired: int
+    receipts: int
+    nodes: int
+    models: int
+    tokens_prompt: int
+    tokens_completion: int
+    open_escrow: int
+    credit: int
+    stakes: int
+    earned: int
+
+
+class ReconciliationRow(Row, frozen=True):
+    """The contracts' books after a block, as indexed: what their balances must cover."""
+
+    block: int
+    hash: str
+    open_escrow: int
+    credit: int
+    stakes: int
+    is_final: bool
