@@ -54,7 +54,7 @@ class CoreRecorder(ApplicationRecorder):
         if not stored_events:
             return None
         with self._database.writing() as connection:
-            return self.append(connection, stored_events)
+            return list(self.append(connection, stored_events))
 
     def append(self, connection: Connection, events: Sequence[StoredEvent]) -> range:
         """Inserts within the caller's transaction, which a Conflict must end. Returns the positions given."""
