@@ -174,7 +174,7 @@ def find_anvil(given: Path | None = None) -> Path:
         if os.access(candidate, os.X_OK):
             return candidate
     raise AnvilMissing(
-        f"no anvil on PATH nor at {candidates[-1]}: run `make tools`, or `npm install --prefix .tools "
+        f"no anvil on PATH nor at {candidates[-1]}: run `make setup`, or `npm install --prefix .tools "
         "@foundry-rs/anvil`, or name one in the devnet setting `anvil`"
     )
 

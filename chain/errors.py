@@ -43,6 +43,10 @@ class Overloaded(Retryable):
         self.retry_after_s = retry_after_s
 
 
+class Missing(Retryable):
+    """The node does not have what was asked for: it lags, or the chain was reorganised meanwhile."""
+
+
 class Garbled(Retryable):
     """The answer is not JSON, or not of the type that the method promises."""
 
