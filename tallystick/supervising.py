@@ -49,7 +49,7 @@ class Supervisor:
         return self._logs / f"{name}.log"
 
     async def start(self, name: str, argv: Sequence[str], environ: Mapping[str, str] | None = None) -> int:
-        """Starts `argv` under `name` in a session of its own, so that Ctrl-C reaches the parent alone. Returns its pid."""
+        """Starts `argv` in a session of its own, so that Ctrl-C reaches the parent alone. Returns its pid."""
         with self.log(name).open("ab") as log:
             self._children[name] = await asyncio.create_subprocess_exec(
                 *argv, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
