@@ -299,4 +299,35 @@ class GpuSample(Struct, frozen=True, array_like=True):
     power_w: float | None
 
 
-AnyFact = ChainFact | BlockFinalised | ReceiptPublished | JobOrdered | TransactionSigned | TelemetrySampled
+class ChainReorganised(Fact, frozen=True, tag="chain.reorganised"):
+    """Unfinal blocks that were shown and then dropped, oldest first. `rows` counts the rows that readers lost by it.
+
+    `seen_at` is Unix ms.
+    """
+
+    seen_at: int
+    from_number: int
+    dropped: tuple[bytes, ...]
+    rows: int
+
+
+class BlocksChecked(Fact, frozen=True, tag="chain.checked"):
+    """What was checked about every block from `first` to `last`, all final, before it was believed.
+
+    `checked_at` is Unix ms.
+    """
+
+    first: int
+    last: int
+    first_hash: bytes
+    last_hash: bytes
+    level: str
+    checks: tuple[str, ...]
+    provider: str
+    checked_at: int
+
+
+AnyFact = (
+    ChainFact | BlockFinalised | ReceiptPublished | JobOrdered | TransactionSigned | TelemetrySampled
+    | ChainReorganised | BlocksChecked
+)  # fmt: skip
