@@ -28,7 +28,6 @@ class JobRow(Row, frozen=True):
     model_id: str
     model_cid: str
     prompt_cid: str
-    reserved_until: int
     escrow: int
     max_tokens: int
     price_prompt_token: int
@@ -40,6 +39,7 @@ class JobRow(Row, frozen=True):
     requested_tx: str
     block: int
     reserved_for: str | None = None
+    reserved_until: int | None = None
     worker: str | None = None
     response_cid: str | None = None
     amount: int | None = None
@@ -192,6 +192,30 @@ class EventRow(Row, frozen=True):
     name: str
     args: dict[str, Any]
     job_id: int | None = None
+    is_final: bool = True
+
+
+class DocumentRow(Row, frozen=True):
+    """What a worker published about an answer of its own. It becomes part of a receipt only where both agree."""
+
+    job_id: int
+    worker: str
+    response_cid: str
+    receipt_cid: str
+    commitment: str
+    prompt_tokens: int
+    completion_tokens: int
+    started_at: int
+    completed_at: int
+
+
+class ParkedRow(Row, frozen=True):
+    """A fact that contradicts what came before it: its event is kept, its consequences are not drawn."""
+
+    block: int
+    log_index: int
+    name: str
+    reason: str
     is_final: bool = True
 
 
