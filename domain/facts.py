@@ -276,6 +276,12 @@ class TransactionSigned(Fact, frozen=True, tag="transaction.signed"):
     hash: bytes
 
 
+class TransactionNumbered(Fact, frozen=True, tag="transaction.numbered"):
+    """The transaction of one key took this nonce; recorded together with its first `TransactionSigned`."""
+
+    nonce: int
+
+
 class TelemetrySampled(Fact, frozen=True, tag="node.sampled"):
     """What a worker's machine reported at `at` (Unix ms). Absent means not measured: no figure is invented."""
 
@@ -328,6 +334,6 @@ class BlocksChecked(Fact, frozen=True, tag="chain.checked"):
 
 
 AnyFact = (
-    ChainFact | BlockFinalised | ReceiptPublished | JobOrdered | TransactionSigned | TelemetrySampled
-    | ChainReorganised | BlocksChecked
+    ChainFact | BlockFinalised | ReceiptPublished | JobOrdered | TransactionSigned | TransactionNumbered
+    | TelemetrySampled | ChainReorganised | BlocksChecked
 )  # fmt: skip

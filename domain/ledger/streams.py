@@ -16,6 +16,11 @@ def replacements(address: bytes, chain_id: int, nonce: int) -> str:
     return f"{signer(address, chain_id)}:{nonce}"
 
 
+def transaction(address: bytes, chain_id: int, key: str) -> str:
+    """Version 1 is the nonce that a key took, so that no purpose is signed for twice."""
+    return f"transaction:{chain_id}:0x{address.hex()}:{key}"
+
+
 def job_order(key: str) -> str:
     """Version 1 is the order: whoever comes second with the same key meets a conflict."""
     return f"job-order:{key}"
