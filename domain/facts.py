@@ -194,12 +194,21 @@ class VerifierAdded(Fact, frozen=True, tag="verifier.added"):
     circuit_digest: bytes
 
 
+class LogUnreadable(Fact, frozen=True, tag="log.unreadable"):
+    """A log of our contracts that does not fit its ABI, kept as it came; `reason` says what did not fit."""
+
+    event: str
+    topics: tuple[bytes, ...]
+    data: bytes
+    reason: str
+
+
 ChainFact = (
     ModelRegistered | ModelUpdated | ModelActivated | ModelPriced
     | NodeRegistered | NodeUpdated | StakeAdded | OfferPosted | OfferWithdrawn
     | NodeDeregistered | StakeWithdrawn | NodeSlashed
     | JobRequested | JobTermsFixed | JobClaimed | LeaseExpired | JobCompleted | ReceiptDue
-    | JobCancelled | JobExpired | ReceiptAccepted | ReceiptSkipped | Withdrawn | VerifierAdded
+    | JobCancelled | JobExpired | ReceiptAccepted | ReceiptSkipped | Withdrawn | VerifierAdded | LogUnreadable
 )  # fmt: skip
 
 
