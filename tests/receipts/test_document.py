@@ -2,7 +2,6 @@
 
 import msgspec
 import pytest
-from documents import COORDINATOR, WORKER, body, sign_digest
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
@@ -19,6 +18,7 @@ from receipts.document import (
     recover,
     sign,
 )
+from tests.receipts.documents import COORDINATOR, WORKER, body, sign_digest
 
 SIGNED = sign(body(), sign_digest)
 ENCODED = encode_document(SIGNED)
