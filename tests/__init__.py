@@ -1,0 +1,1 @@
+"""Tests mirror the rooms; what several rooms need of a running network stands beside them here."""
