@@ -5,7 +5,6 @@ ape run deploy --network http://127.0.0.1:8545              on a development cha
 ape run deploy --network ethereum:sepolia:node --account me  elsewhere, with an account of `ape accounts`
 """
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -18,7 +17,8 @@ from ape.cli import ConnectedProviderCommand
 from ape.contracts import ContractInstance
 from ape.exceptions import ApeException
 
-from receipts.deployment import DEVELOPMENT_CHAINS, Circuit, Contract, Deployment, key_digest, write
+from receipts.deployment import DEVELOPMENT_CHAINS, Circuit, Contract, Deployment, write
+from receipts.keys import BadKeys, load_keys
 
 KEYS = Path("contracts/circuits/keys/receipt")
 # Ape asks PATH for the compiler and for anvil: this environment holds them even where it is not activated.
@@ -80,20 +80,19 @@ def cli(
     click.echo(f"chain {described.chain_id}, first block {described.block}: {deployment}")
 
 
-def read_circuit(keys: Path, chain_id: int) -> Circuit:
+def read_circuit(folder: Path, chain_id: int) -> Circuit:
     """The circuit's pin, refused where a development key would let anyone forge receipts."""
-    key, manifest = (json.loads((keys / name).read_bytes()) for name in ("verifying_key.json", "manifest.json"))
-    if manifest["development"] and chain_id not in DEVELOPMENT_CHAINS:
-        raise click.ClickException(
-            f"{keys} holds a development key, and chain {chain_id} is not a development chain: whoever knows how "
-            "the key was made can forge receipts; run `tallystick ceremony` and name its folder with --keys"
-        )
+    try:
+        keys = load_keys(folder)
+        keys.require_chain(chain_id)
+    except BadKeys as fault:
+        raise click.ClickException(str(fault)) from fault
     return Circuit(
-        name=keys.name,
-        digest="0x" + key_digest(key).hex(),
+        name=keys.manifest.circuit,
+        digest="0x" + keys.digest.hex(),
         verifier_version=1,
-        development=manifest["development"],
-        verifying_key=key,
+        development=keys.manifest.development,
+        verifying_key=keys.verifying_key_json,
     )
 
 
