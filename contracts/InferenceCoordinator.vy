@@ -3,17 +3,18 @@
 """
 @title InferenceCoordinator
 @notice Takes orders for inference with their escrow, leases them to nodes, and pays for answers that come with a proof.
-@dev A job goes open -> claimed -> answered -> settled; an open one can be cancelled, an overdue one expired.
-     Every way out of open escrow ends in credit that its owner withdraws, so that nobody else's transfer can block it.
-     Times are Unix seconds and inclusive: a lease until t still holds in a block of time t.
+@dev Every way out of open escrow ends in credit that its owner withdraws, so that nobody else's transfer can block it.
      Orders by voucher have no job here before they are settled; they will be a module beside `books`.
 """
 
 from modules import books
+from modules import events
+from modules import jobs
 from modules import ownership
 from modules import verification
 
 initializes: books
+initializes: jobs
 initializes: ownership
 initializes: verification
 exports: (
@@ -78,110 +79,7 @@ struct Job:
     priceCompletionToken: uint256
     verifierVersion: uint256
 
-# A job as it is stored, in seven words for most.
-struct Order:
-    # controller (160 bits) | escrow (96) << 160
-    paid: uint256
-    # circuit terms (224 bits) | model version (16) << 224 | verifier version (16) << 240
-    terms: uint256
-    # see Holding
-    holding: uint256
-    modelKey: bytes32
-    promptCID: String[128]
-    # zero: the controller
-    refundTo: address
-    # keccak256 of the response CID, once it was given without a proof
-    responseDigest: bytes32
-
-# Who has a job, in which sense and until when: reserved (open), leased (claimed), owing a receipt (answered).
-# worker (160 bits) | until (40) << 160 | deadline (40) << 200 | status (8) << 240
-struct Holding:
-    worker: address
-    until: uint256
-    deadline: uint256
-    status: uint256
-
-event InferenceRequested:
-    jobId: indexed(uint256)
-    controller: indexed(address)
-    promptCID: String[128]
-    modelId: String[64]
-    modelCID: String[128]
-
-event JobTermsFixed:
-    jobId: indexed(uint256)
-    refundTo: address
-    reservedFor: address
-    reservedUntil: uint256
-    escrow: uint256
-    maxTokens: uint256
-    pricePromptToken: uint256
-    priceCompletionToken: uint256
-    deadline: uint256
-    verifierVersion: uint256
-
-event JobClaimed:
-    jobId: indexed(uint256)
-    worker: indexed(address)
-    leaseUntil: uint256
-
-event LeaseExpired:
-    jobId: indexed(uint256)
-    worker: indexed(address)
-
-event InferenceCompleted:
-    jobId: indexed(uint256)
-    worker: indexed(address)
-    responseCID: String[128]
-
-event ReceiptDue:
-    jobId: indexed(uint256)
-    worker: indexed(address)
-    receiptDeadline: uint256
-
-event JobCancelled:
-    jobId: indexed(uint256)
-    controller: indexed(address)
-    refund: uint256
-
-event JobExpired:
-    jobId: indexed(uint256)
-    worker: indexed(address)
-    refund: uint256
-
-event ReceiptAccepted:
-    jobId: indexed(uint256)
-    worker: indexed(address)
-    jobKey: indexed(uint256)
-    promptCID: String[128]
-    responseCID: String[128]
-    modelId: String[64]
-    modelCID: String[128]
-    terms: uint256
-    amount: uint256
-    refund: uint256
-    commitment: uint256
-    verifierVersion: uint256
-
-event ReceiptSkipped:
-    jobId: indexed(uint256)
-    worker: indexed(address)
-    status: uint256
-
-OPEN: constant(uint256) = 1
-CLAIMED: constant(uint256) = 2
-ANSWERED: constant(uint256) = 3
-SETTLED: constant(uint256) = 4
-CANCELLED: constant(uint256) = 5
-EXPIRED: constant(uint256) = 6
-
 BATCH_MAX: constant(uint256) = 32
-MASK_16: constant(uint256) = 2**16 - 1
-MASK_32: constant(uint256) = 2**32 - 1
-MASK_40: constant(uint256) = 2**40 - 1
-MASK_96: constant(uint256) = 2**96 - 1
-MASK_160: constant(uint256) = 2**160 - 1
-MASK_224: constant(uint256) = 2**224 - 1
 # No period may pass this, so that no sum of times leaves its 40 bits.
 PERIOD_MAX_S: constant(uint256) = 365 * 24 * 3600
 
@@ -192,7 +90,6 @@ receipt_window_s: public(immutable(uint256))
 order_lifetime_s: public(immutable(uint256))
 
 arbiter: public(address)
-_orders: HashMap[uint256, Order]
 
 
 @deploy
@@ -263,26 +160,28 @@ def submitOrder(
 @external
 def cancel(jobId: uint256):
     """@notice The controller takes back a job that nobody holds."""
-    controller: address = convert(self._orders[jobId].paid & MASK_160, address)
+    controller: address = jobs._controller(jobId)
     assert controller != empty(address), "no such job"
     assert msg.sender == controller, "not the controller"
-    holding: Holding = self._holding(jobId)
-    assert self._is_free(holding), "job is not open"
+    holding: jobs.Holding = jobs._holding(jobId)
+    assert jobs._is_free(holding), "job is not open"
     self._end_lease(jobId, holding)
-    log JobCancelled(jobId=jobId, controller=controller, refund=self._close_unpaid(jobId, holding, CANCELLED))
+    refund: uint256 = self._close_unpaid(jobId, holding, jobs.CANCELLED)
+    log events.JobCancelled(jobId=jobId, controller=controller, refund=refund)
 
 
 @external
 def expire(jobId: uint256):
     """@notice Anyone refunds a job that is past its deadline unanswered, or past its receipt deadline unproven."""
-    holding: Holding = self._holding(jobId)
+    holding: jobs.Holding = jobs._holding(jobId)
     assert holding.status != 0, "no such job"
-    assert holding.status <= ANSWERED, "job is closed"
-    overdue: uint256 = holding.until if holding.status == ANSWERED else holding.deadline
+    assert holding.status <= jobs.ANSWERED, "job is closed"
+    overdue: uint256 = holding.until if holding.status == jobs.ANSWERED else holding.deadline
     assert block.timestamp > overdue, "job is not overdue"
-    worker: address = empty(address) if holding.status == OPEN else holding.worker
+    worker: address = empty(address) if holding.status == jobs.OPEN else holding.worker
     self._end_lease(jobId, holding)
-    log JobExpired(jobId=jobId, worker=worker, refund=self._close_unpaid(jobId, holding, EXPIRED))
+    refund: uint256 = self._close_unpaid(jobId, holding, jobs.EXPIRED)
+    log events.JobExpired(jobId=jobId, worker=worker, refund=refund)
 
 
 # Work
@@ -292,11 +191,11 @@ def expire(jobId: uint256):
 def claim(jobId: uint256):
     """@notice Leases a free job to the calling node."""
     assert staticcall Nodes(nodes).mayClaim(msg.sender), "node may not claim"
-    holding: Holding = self._holding(jobId)
+    holding: jobs.Holding = jobs._holding(jobId)
     assert holding.status != 0, "no such job"
-    assert self._is_free(holding), "job is not open"
+    assert jobs._is_free(holding), "job is not open"
     assert block.timestamp < holding.deadline, "job is overdue"
-    assert not self._is_reserved_from(holding, msg.sender), "job is reserved"
+    assert not jobs._is_reserved_from(holding, msg.sender), "job is reserved"
     self._lease(jobId, holding)
 
 
@@ -305,10 +204,10 @@ def claimJobs(jobIds: DynArray[uint256, BATCH_MAX]):
     """@notice Leases those of the jobs to the calling node that it could claim one by one, and skips the others."""
     assert staticcall Nodes(nodes).mayClaim(msg.sender), "node may not claim"
     for jobId: uint256 in jobIds:
-        holding: Holding = self._holding(jobId)
-        if not self._is_free(holding) or block.timestamp >= holding.deadline:
+        holding: jobs.Holding = jobs._holding(jobId)
+        if not jobs._is_free(holding) or block.timestamp >= holding.deadline:
             continue
-        if not self._is_reserved_from(holding, msg.sender):
+        if not jobs._is_reserved_from(holding, msg.sender):
             self._lease(jobId, holding)
 
 
@@ -316,17 +215,17 @@ def claimJobs(jobIds: DynArray[uint256, BATCH_MAX]):
 def submitResponse(jobId: uint256, responseCID: String[128]):
     """@notice The claimant answers first and proves later; an answer that stays unproven is not paid."""
     assert len(responseCID) != 0, "empty response CID"
-    holding: Holding = self._holding(jobId)
+    holding: jobs.Holding = jobs._holding(jobId)
     assert holding.status != 0, "no such job"
-    assert holding.status == CLAIMED, "job is not claimed"
+    assert holding.status == jobs.CLAIMED, "job is not claimed"
     assert holding.worker == msg.sender, "not the claimant"
     assert block.timestamp <= holding.until, "lease has run out"
-    holding.status = ANSWERED
+    holding.status = jobs.ANSWERED
     holding.until = block.timestamp + receipt_window_s
-    self._hold(jobId, holding)
-    self._orders[jobId].responseDigest = keccak256(responseCID)
-    log InferenceCompleted(jobId=jobId, worker=msg.sender, responseCID=responseCID)
-    log ReceiptDue(jobId=jobId, worker=msg.sender, receiptDeadline=holding.until)
+    jobs._hold(jobId, holding)
+    jobs._orders[jobId].responseDigest = keccak256(responseCID)
+    log events.InferenceCompleted(jobId=jobId, worker=msg.sender, responseCID=responseCID)
+    log events.ReceiptDue(jobId=jobId, worker=msg.sender, receiptDeadline=holding.until)
 
 
 @external
@@ -338,14 +237,14 @@ def submitReceipt(
     @param commitment Poseidon hash of what the receipt says and does not show
     @param proof Groth16 proof over (jobKey, terms, amount, commitment)
     """
-    holding: Holding = self._holding(jobId)
+    holding: jobs.Holding = jobs._holding(jobId)
     assert holding.status != 0, "no such job"
-    assert holding.status == CLAIMED or holding.status == ANSWERED, "job is not claimed"
+    assert holding.status == jobs.CLAIMED or holding.status == jobs.ANSWERED, "job is not claimed"
     assert holding.worker == msg.sender, "not the claimant"
     assert block.timestamp <= holding.until, "lease has run out"
     inputs: uint256[4] = self._settle(jobId, holding, responseCID, amount, commitment)
     books._owe(msg.sender, amount)
-    verification._check(self._orders[jobId].terms >> 240, proof, inputs)
+    verification._check(jobs._verifier_version(jobId), proof, inputs)
 
 
 @external
@@ -360,15 +259,15 @@ def submitReceipts(settlements: DynArray[Settlement, BATCH_MAX]):
     version: uint256 = 0
     earned: uint256 = 0
     for entry: Settlement in settlements:
-        holding: Holding = self._holding(entry.jobId)
-        if not self._owes_receipt(holding, msg.sender):
-            log ReceiptSkipped(jobId=entry.jobId, worker=msg.sender, status=holding.status)
+        holding: jobs.Holding = jobs._holding(entry.jobId)
+        if not jobs._owes_receipt(holding, msg.sender):
+            log events.ReceiptSkipped(jobId=entry.jobId, worker=msg.sender, status=holding.status)
             continue
         public_inputs: uint256[4] = self._settle(
             entry.jobId, holding, entry.responseCID, entry.amount, entry.commitment
         )
         earned += entry.amount
-        bound_to: uint256 = self._orders[entry.jobId].terms >> 240
+        bound_to: uint256 = jobs._verifier_version(entry.jobId)
         if version == 0:
             version = bound_to
         if bound_to == version:
@@ -422,41 +321,41 @@ def jobCount() -> uint256:
 @view
 def jobOf(jobId: uint256) -> Job:
     """@notice All that is known of a job; reverts if there is none."""
-    order: Order = self._orders[jobId]
-    assert order.paid != 0, "no such job"
-    holding: Holding = self._holding(jobId)
+    controller: address = jobs._controller(jobId)
+    assert controller != empty(address), "no such job"
+    holding: jobs.Holding = jobs._holding(jobId)
     modelId: String[64] = ""
     modelCID: String[128] = ""
-    modelId, modelCID = staticcall Models(models).modelAt(order.modelKey, (order.terms >> 224) & MASK_16)
-    controller: address = convert(order.paid & MASK_160, address)
+    modelId, modelCID = self._model_of(jobId)
+    terms: uint256 = jobs._circuit_terms(jobId)
     job: Job = Job(
         controller=controller,
-        refundTo=order.refundTo if order.refundTo != empty(address) else controller,
+        refundTo=jobs._refund_to(jobId),
         status=holding.status,
         modelId=modelId,
         modelCID=modelCID,
-        promptCID=order.promptCID,
-        responseDigest=order.responseDigest,
+        promptCID=jobs._orders[jobId].promptCID,
+        responseDigest=jobs._orders[jobId].responseDigest,
         worker=empty(address),
         leaseUntil=0,
         receiptDeadline=0,
         reservedFor=empty(address),
         reservedUntil=0,
         deadline=holding.deadline,
-        escrow=order.paid >> 160,
-        maxTokens=order.terms & MASK_32,
-        pricePromptToken=(order.terms >> 32) & MASK_96,
-        priceCompletionToken=(order.terms >> 128) & MASK_96,
-        verifierVersion=order.terms >> 240,
+        escrow=jobs._escrow(jobId),
+        maxTokens=terms & jobs.MASK_32,
+        pricePromptToken=(terms >> 32) & jobs.MASK_96,
+        priceCompletionToken=terms >> 128,
+        verifierVersion=jobs._verifier_version(jobId),
     )
-    if holding.status == OPEN:
+    if holding.status == jobs.OPEN:
         job.reservedFor = holding.worker
         job.reservedUntil = holding.until
     else:
         job.worker = holding.worker
-    if holding.status == CLAIMED:
+    if holding.status == jobs.CLAIMED:
         job.leaseUntil = holding.until
-    if holding.status == ANSWERED:
+    if holding.status == jobs.ANSWERED:
         job.receiptDeadline = holding.until
     return job
 
@@ -465,8 +364,8 @@ def jobOf(jobId: uint256) -> Job:
 @view
 def termsOf(jobId: uint256) -> uint256:
     """@notice The public input `terms`: maxTokens | pricePromptToken << 32 | priceCompletionToken << 128."""
-    assert self._orders[jobId].paid != 0, "no such job"
-    return self._orders[jobId].terms & MASK_224
+    assert jobs._controller(jobId) != empty(address), "no such job"
+    return jobs._circuit_terms(jobId)
 
 
 @external
@@ -509,24 +408,25 @@ def _order(
     tokens: uint256 = self._afforded(maxTokens, model)
     version: uint256 = verification.verifierVersion
     jobId: uint256 = books._enter(msg.value)
-    self._orders[jobId].paid = convert(msg.sender, uint256) | msg.value << 160
-    self._orders[jobId].terms = (
+    jobs._orders[jobId].paid = convert(msg.sender, uint256) | msg.value << 160
+    jobs._orders[jobId].terms = (
         tokens
         | model.pricePromptToken << 32
         | model.priceCompletionToken << 128
         | model.version << 224
         | version << 240
     )
-    self._orders[jobId].modelKey = keccak256(modelId)
-    self._orders[jobId].promptCID = promptCID
+    jobs._orders[jobId].modelKey = keccak256(modelId)
+    jobs._orders[jobId].promptCID = promptCID
     refunded: address = refundTo if refundTo != empty(address) else msg.sender
+    assert refunded != self, "refund to the coordinator"
     if refunded != msg.sender:
-        self._orders[jobId].refundTo = refunded
-    self._hold(jobId, Holding(worker=reservedFor, until=reservedUntil, deadline=due, status=OPEN))
-    log InferenceRequested(
+        jobs._orders[jobId].refundTo = refunded
+    jobs._hold(jobId, jobs.Holding(worker=reservedFor, until=reservedUntil, deadline=due, status=jobs.OPEN))
+    log events.InferenceRequested(
         jobId=jobId, controller=msg.sender, promptCID=promptCID, modelId=modelId, modelCID=model.modelCID
     )
-    log JobTermsFixed(
+    log events.JobTermsFixed(
         jobId=jobId,
         refundTo=refunded,
         reservedFor=reservedFor,
@@ -554,107 +454,80 @@ def _afforded(wanted: uint256, model: ModelTerms) -> uint256:
 
 
 @internal
-def _lease(jobId: uint256, holding: Holding):
+def _lease(jobId: uint256, holding: jobs.Holding):
     self._end_lease(jobId, holding)
     until: uint256 = min(block.timestamp + lease_s, holding.deadline)
-    self._hold(jobId, Holding(worker=msg.sender, until=until, deadline=holding.deadline, status=CLAIMED))
-    log JobClaimed(jobId=jobId, worker=msg.sender, leaseUntil=until)
+    jobs._hold(jobId, jobs.Holding(worker=msg.sender, until=until, deadline=holding.deadline, status=jobs.CLAIMED))
+    log events.JobClaimed(jobId=jobId, worker=msg.sender, leaseUntil=until)
 
 
 @internal
-def _end_lease(jobId: uint256, holding: Holding):
+def _end_lease(jobId: uint256, holding: jobs.Holding):
     """@notice Says that a lease ran out, at the moment somebody else makes use of it."""
-    if holding.status == CLAIMED:
-        log LeaseExpired(jobId=jobId, worker=holding.worker)
+    if holding.status == jobs.CLAIMED:
+        log events.LeaseExpired(jobId=jobId, worker=holding.worker)
 
 
 @internal
 def _settle(
-    jobId: uint256, holding: Holding, responseCID: String[128], amount: uint256, commitment: uint256
+    jobId: uint256, holding: jobs.Holding, responseCID: String[128], amount: uint256, commitment: uint256
 ) -> uint256[4]:
     """
     @notice Closes a job as paid and refunds the rest; the caller credits the worker and checks the proof.
     @return The public inputs that the proof must be about; only amount and commitment are the worker's word
     """
-    paid: uint256 = self._orders[jobId].paid
-    escrow: uint256 = paid >> 160
+    escrow: uint256 = jobs._escrow(jobId)
     assert amount <= escrow, "amount above escrow"
-    if holding.status == ANSWERED:
-        assert keccak256(responseCID) == self._orders[jobId].responseDigest, "not the response given"
+    if holding.status == jobs.ANSWERED:
+        assert keccak256(responseCID) == jobs._orders[jobId].responseDigest, "not the response given"
     else:
         assert len(responseCID) != 0, "empty response CID"
-        log InferenceCompleted(jobId=jobId, worker=msg.sender, responseCID=responseCID)
-    self._close(jobId, holding, SETTLED)
+        log events.InferenceCompleted(jobId=jobId, worker=msg.sender, responseCID=responseCID)
+    self._close(jobId, holding, jobs.SETTLED)
     books._release(escrow)
-    self._refund(jobId, paid, escrow - amount)
-    word: uint256 = self._orders[jobId].terms
+    books._owe(jobs._refund_to(jobId), escrow - amount)
+    terms: uint256 = jobs._circuit_terms(jobId)
     key: uint256 = self._job_key(jobId, msg.sender, responseCID)
     modelId: String[64] = ""
     modelCID: String[128] = ""
-    modelId, modelCID = staticcall Models(models).modelAt(self._orders[jobId].modelKey, (word >> 224) & MASK_16)
-    log ReceiptAccepted(
+    modelId, modelCID = self._model_of(jobId)
+    log events.ReceiptAccepted(
         jobId=jobId,
         worker=msg.sender,
         jobKey=key,
-        promptCID=self._orders[jobId].promptCID,
+        promptCID=jobs._orders[jobId].promptCID,
         responseCID=responseCID,
         modelId=modelId,
         modelCID=modelCID,
-        terms=word & MASK_224,
+        terms=terms,
         amount=amount,
         refund=escrow - amount,
         commitment=commitment,
-        verifierVersion=word >> 240,
+        verifierVersion=jobs._verifier_version(jobId),
     )
-    return [key, word & MASK_224, amount, commitment]
+    return [key, terms, amount, commitment]
 
 
 @internal
-def _close_unpaid(jobId: uint256, holding: Holding, status: uint256) -> uint256:
-    paid: uint256 = self._orders[jobId].paid
+def _close_unpaid(jobId: uint256, holding: jobs.Holding, status: uint256) -> uint256:
+    escrow: uint256 = jobs._escrow(jobId)
     self._close(jobId, holding, status)
-    books._release(paid >> 160)
-    self._refund(jobId, paid, paid >> 160)
-    return paid >> 160
+    books._release(escrow)
+    books._owe(jobs._refund_to(jobId), escrow)
+    return escrow
 
 
 @internal
-def _close(jobId: uint256, holding: Holding, status: uint256):
-    worker: address = empty(address) if holding.status == OPEN else holding.worker
-    self._hold(jobId, Holding(worker=worker, until=0, deadline=holding.deadline, status=status))
-
-
-@internal
-def _refund(jobId: uint256, paid: uint256, amount: uint256):
-    if amount == 0:
-        return
-    recipient: address = self._orders[jobId].refundTo
-    if recipient == empty(address):
-        recipient = convert(paid & MASK_160, address)
-    books._owe(recipient, amount)
+def _close(jobId: uint256, holding: jobs.Holding, status: uint256):
+    worker: address = empty(address) if holding.status == jobs.OPEN else holding.worker
+    jobs._hold(jobId, jobs.Holding(worker=worker, until=0, deadline=holding.deadline, status=status))
 
 
 @internal
 @view
-def _is_free(holding: Holding) -> bool:
-    return holding.status == OPEN or (holding.status == CLAIMED and block.timestamp > holding.until)
-
-
-@internal
-@view
-def _is_reserved_from(holding: Holding, node: address) -> bool:
-    """@notice Whether a free job waits for somebody other than `node`."""
-    if holding.status != OPEN or holding.worker == empty(address):
-        return False
-    return holding.worker != node and block.timestamp <= holding.until
-
-
-@internal
-@view
-def _owes_receipt(holding: Holding, worker: address) -> bool:
-    if holding.status != CLAIMED and holding.status != ANSWERED:
-        return False
-    return holding.worker == worker and block.timestamp <= holding.until
+def _model_of(jobId: uint256) -> (String[64], String[128]):
+    """@notice Id and content of the model that a job is bound to, at the version of its time."""
+    return staticcall Models(models).modelAt(jobs._orders[jobId].modelKey, jobs._model_version(jobId))
 
 
 @internal
@@ -663,22 +536,3 @@ def _job_key(jobId: uint256, worker: address, responseCID: String[128]) -> uint2
     digest: bytes32 = keccak256(abi_encode(chain.id, self, jobId, worker, keccak256(responseCID)))
     # 248 bits: below the field's modulus whatever the hash.
     return convert(digest, uint256) >> 8
-
-
-@internal
-@view
-def _holding(jobId: uint256) -> Holding:
-    word: uint256 = self._orders[jobId].holding
-    return Holding(
-        worker=convert(word & MASK_160, address),
-        until=(word >> 160) & MASK_40,
-        deadline=(word >> 200) & MASK_40,
-        status=word >> 240,
-    )
-
-
-@internal
-def _hold(jobId: uint256, holding: Holding):
-    self._orders[jobId].holding = (
-        convert(holding.worker, uint256) | holding.until << 160 | holding.deadline << 200 | holding.status << 240
-    )
