@@ -1,0 +1,206 @@
+"""Logs of our contracts go in, facts come out, by the ABIs of the deployment and the names of the facts' fields.
+
+A log that does not fit its ABI becomes the fact LogUnreadable: a contract's quirk must not stop the indexer. Text that
+is not UTF-8 keeps its odd bytes as `\\xff`; a count or time beyond 63 bits is recorded as 2^63 - 1. Amounts are exact.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from types import UnionType
+from typing import Any, get_args
+
+import msgspec
+from msgspec import Struct
+
+from chain.errors import Fatal
+from chain.integrity import Log, Receipt
+from domain.facts import ChainFact, Fact, JobCompleted, JobRequested, LogUnreadable, Occurrence, Wei
+from receipts.deployment import Deployment
+from receipts.keccak import keccak256
+
+WORD = 32
+COUNT_MAX = 2**63 - 1
+RENAMED: Mapping[str, type[Fact]] = {"InferenceRequested": JobRequested, "InferenceCompleted": JobCompleted}
+
+Abi = list[dict[str, Any]]
+Read = Callable[[bytes], Any]
+
+
+class UnfitAbi(Fatal):
+    """An event of the deployment's ABI lacks what the fact of its name needs."""
+
+
+class Unfit(Exception):
+    """A log's data that its ABI does not describe; never leaves this module."""
+
+
+class _Event(Struct, frozen=True):
+    name: str
+    fact: type[Fact]
+    topic_count: int
+    head_bytes: int
+    reads: tuple[Read, ...]
+
+
+class Decoder:
+    """Knows the logs of some contracts, each by its address and ABI."""
+
+    def __init__(self, contracts: Iterable[tuple[bytes, Abi]]) -> None:
+        self.addresses: set[bytes] = set()
+        self._events: dict[tuple[bytes, bytes], _Event | None] = {}
+        for address, abi in contracts:
+            self.addresses.add(address)
+            for entry in abi:
+                if entry.get("type") == "event":
+                    self._events[address, topic_of(entry)] = _event(entry)
+
+    @classmethod
+    def of(cls, deployment: Deployment) -> "Decoder":
+        return cls((deployment.address(name), each.abi) for name, each in deployment.contracts.items())
+
+    def touches(self, receipt: Receipt) -> bool:
+        """Whether a transaction was sent to us, or made one of our contracts speak."""
+        return receipt.recipient in self.addresses or any(log.address in self.addresses for log in receipt.logs)
+
+    def occurrence(self, log: Log) -> Occurrence | None:
+        """The fact of a log at its place; None for others' logs, and for events that no fact is named after."""
+        if log.address not in self.addresses:
+            return None
+        key = log.address, log.topics[0] if log.topics else b""
+        if key not in self._events:
+            stranger = LogUnreadable("", log.topics, log.data, "its first topic names no event of the deployment's ABI")
+            return Occurrence(stranger, log.address, log.tx_index, log.log_index)
+        event = self._events[key]
+        return Occurrence(_fact(event, log), log.address, log.tx_index, log.log_index) if event else None
+
+
+def topic_of(entry: Mapping[str, Any]) -> bytes:
+    """The first topic of an event's logs: the hash of its signature."""
+    types = ",".join(_canonical(each) for each in entry["inputs"])
+    return keccak256(f"{entry['name']}({types})".encode())
+
+
+def snake_case(name: str) -> str:
+    """`promptCID` to `prompt_cid`, `maxCPUPercent` to `max_cpu_percent`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def _canonical(parameter: Mapping[str, Any]) -> str:
+    kind = str(parameter["type"])
+    if not kind.startswith("tuple"):
+        return kind
+    return f"({','.join(_canonical(each) for each in parameter['components'])}){kind[5:]}"
+
+
+def _fact_named(name: str) -> type[Fact] | None:
+    kinds: UnionType = ChainFact
+    named = {kind.__name__: kind for kind in get_args(kinds) if kind is not LogUnreadable}
+    return RENAMED.get(name) or (None if name in {kind.__name__ for kind in RENAMED.values()} else named.get(name))
+
+
+def _event(entry: Mapping[str, Any]) -> _Event | None:
+    """How to read an event's logs: each field of its fact from a fixed place among topics and data."""
+    name, fact = entry["name"], _fact_named(entry["name"])
+    if fact is None:
+        return None
+    indexed = [each for each in entry["inputs"] if each["indexed"]]
+    plain = [each for each in entry["inputs"] if not each["indexed"]]
+    for each in plain:
+        if each["type"].startswith("tuple") or each["type"].endswith("]"):
+            raise UnfitAbi(f"event {name}: argument {each['name']} is {each['type']}, no fact holds such a value")
+    base = WORD * len(indexed)
+    places = {snake_case(each["name"]): (each, i * WORD) for i, each in enumerate(indexed + plain)}
+    reads = []
+    for field in msgspec.structs.fields(fact):
+        if field.name not in places:
+            raise UnfitAbi(
+                f"event {name} of the deployment has no argument for {fact.__name__}.{field.name}: deploy the "
+                "contracts of this version, or run the version that deployed them"
+            )
+        reads.append(_reader(name, *places[field.name], base, field.type))
+    return _Event(name, fact, 1 + len(indexed), WORD * len(places), tuple(reads))
+
+
+def _reader(event: str, parameter: Mapping[str, Any], at: int, base: int, wanted: type) -> Read:
+    """A function that reads one argument from the log's topics and data laid end to end."""
+    kind = parameter["type"]
+    if kind in ("string", "bytes") and not parameter["indexed"] and wanted in (str, bytes):
+        return _text_reader(at, base) if kind == "string" else _octets_reader(at, base)
+    if kind == "address" and wanted is bytes:
+        return _address_reader(at)
+    if kind == "bool" and wanted is bool:
+        return _flag_reader(at)
+    if kind.startswith("uint") and wanted in (int, Wei):
+        return _amount_reader(at, int(kind[4:])) if wanted is Wei else _count_reader(at, int(kind[4:]))
+    if re.fullmatch(r"bytes\d+", kind) and wanted is bytes:
+        return lambda words, end=at + int(kind[5:]): words[at:end]  # type: ignore[misc]
+    raise UnfitAbi(f"event {event}: argument {parameter['name']} is {kind}, the fact wants {wanted.__name__}")
+
+
+def _fact(event: _Event, log: Log) -> Any:
+    try:
+        if len(log.topics) != event.topic_count:
+            raise Unfit(f"{len(log.topics)} topics instead of {event.topic_count}")
+        words = b"".join(log.topics[1:]) + log.data
+        if len(words) < event.head_bytes:
+            raise Unfit(f"{len(log.data)} bytes of data are too few")
+        return event.fact(*[read(words) for read in event.reads])
+    except Unfit as fault:
+        return LogUnreadable(event.name, log.topics, log.data, str(fault))
+
+
+def _amount_reader(at: int, bits: int) -> Read:
+    def read(words: bytes) -> Wei:
+        return Wei(_unsigned(words, at, bits))
+
+    return read
+
+
+def _count_reader(at: int, bits: int) -> Read:
+    def read(words: bytes) -> int:
+        return min(_unsigned(words, at, bits), COUNT_MAX)
+
+    return read
+
+
+def _address_reader(at: int) -> Read:
+    def read(words: bytes) -> bytes:
+        if any(words[at : at + 12]):
+            raise Unfit(f"0x{words[at : at + WORD].hex()} is not an address")
+        return words[at + 12 : at + WORD]
+
+    return read
+
+
+def _flag_reader(at: int) -> Read:
+    def read(words: bytes) -> bool:
+        return bool(_unsigned(words, at, 1))
+
+    return read
+
+
+def _octets_reader(at: int, base: int) -> Read:
+    def read(words: bytes) -> bytes:
+        begin = base + int.from_bytes(words[at : at + WORD], "big")
+        end = begin + WORD + int.from_bytes(words[begin : begin + WORD], "big")
+        if begin + WORD > len(words) or end > len(words):
+            raise Unfit(f"an argument ends at byte {end - base:#x}, the data at {len(words) - base:#x}")
+        return words[begin + WORD : end]
+
+    return read
+
+
+def _text_reader(at: int, base: int) -> Read:
+    octets = _octets_reader(at, base)
+
+    def read(words: bytes) -> str:
+        return str(octets(words), "utf-8", "backslashreplace")
+
+    return read
+
+
+def _unsigned(words: bytes, at: int, bits: int) -> int:
+    number = int.from_bytes(words[at : at + WORD], "big")
+    if number >> bits:
+        raise Unfit(f"{number:#x} does not fit into {bits} bits")
+    return number
