@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from chain.devnet import MNEMONIC
 from chain.errors import Fatal
+from chain.fees import Fees
 
 DEVELOPMENT_CHAINS = frozenset({31337, 1337})
 DEVELOPMENT_ACCOUNTS = 20
@@ -28,15 +29,14 @@ class DevelopmentKeyRefused(Fatal):
 
 
 class Unsigned(Struct, frozen=True):
-    """The fields of an EIP-1559 transaction; fees are wei per gas."""
+    """The fields of an EIP-1559 transaction."""
 
     nonce: int
     to: bytes
     value: int
     data: bytes
     gas: int
-    max_fee: int
-    priority_fee: int
+    fees: Fees
 
 
 class Signed(Struct, frozen=True):
@@ -77,8 +77,8 @@ class Signer:
                 "value": transaction.value,
                 "data": transaction.data,
                 "gas": transaction.gas,
-                "maxFeePerGas": transaction.max_fee,
-                "maxPriorityFeePerGas": transaction.priority_fee,
+                "maxFeePerGas": transaction.fees.max_fee,
+                "maxPriorityFeePerGas": transaction.fees.priority_fee,
             }
         )
         return Signed(bytes(signed.raw_transaction), bytes(signed.hash))

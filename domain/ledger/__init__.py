@@ -1,5 +1,6 @@
 """The append-only store of facts, the unfinal tip beside it; the only place that knows the eventsourcing library."""
 
+from . import streams
 from .errors import (
     BadLedgerUrl,
     Conflict,
@@ -32,4 +33,5 @@ __all__ = [
     "Tip",
     "TipBroken",
     "UnreadableFact",
+    "streams",
 ]

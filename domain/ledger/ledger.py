@@ -40,9 +40,9 @@ class Ledger:
         """The same within a transaction of `self.database`, so that other rows may commit with the facts."""
         return self._recorder.append(connection, [self.mapper.to_stored_event(fact) for fact in facts])[-1]
 
-    def stream(self, name: str, after: int = -1) -> list[Recorded]:
-        """The facts of one stream whose version is above `after`, oldest first."""
-        events = self._recorder.select_events(name, gt=after)
+    def stream(self, name: str, after: int = -1, limit: int | None = None) -> list[Recorded]:
+        """The facts of one stream whose version is above `after`, oldest first, at most `limit` of them."""
+        events = self._recorder.select_events(name, gt=after, limit=limit)
         return [self.mapper.to_domain_event(event) for event in events]
 
     def newest(self, name: str) -> Recorded | None:
