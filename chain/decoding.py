@@ -12,11 +12,11 @@ from typing import Any, get_args
 import msgspec
 from msgspec import Struct
 
-from chain.errors import Fatal
+from chain.abi import signature_hash, snake_case, text
+from chain.errors import UnfitAbi
 from chain.integrity import Log, Receipt
 from domain.facts import ChainFact, Fact, JobCompleted, JobRequested, LogUnreadable, Occurrence, Wei
 from receipts.deployment import Deployment
-from receipts.keccak import keccak256
 
 WORD = 32
 COUNT_MAX = 2**63 - 1
@@ -24,10 +24,6 @@ RENAMED: Mapping[str, type[Fact]] = {"InferenceRequested": JobRequested, "Infere
 
 Abi = list[dict[str, Any]]
 Read = Callable[[bytes], Any]
-
-
-class UnfitAbi(Fatal):
-    """An event of the deployment's ABI lacks what the fact of its name needs."""
 
 
 class Unfit(Exception):
@@ -52,7 +48,7 @@ class Decoder:
             self.addresses.add(address)
             for entry in abi:
                 if entry.get("type") == "event":
-                    self._events[address, topic_of(entry)] = _event(entry)
+                    self._events[address, signature_hash(entry)] = _event(entry)
 
     @classmethod
     def of(cls, deployment: Deployment) -> "Decoder":
@@ -72,24 +68,6 @@ class Decoder:
             return Occurrence(stranger, log.address, log.tx_index, log.log_index)
         event = self._events[key]
         return Occurrence(_fact(event, log), log.address, log.tx_index, log.log_index) if event else None
-
-
-def topic_of(entry: Mapping[str, Any]) -> bytes:
-    """The first topic of an event's logs: the hash of its signature."""
-    types = ",".join(_canonical(each) for each in entry["inputs"])
-    return keccak256(f"{entry['name']}({types})".encode())
-
-
-def snake_case(name: str) -> str:
-    """`promptCID` to `prompt_cid`, `maxCPUPercent` to `max_cpu_percent`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
-
-
-def _canonical(parameter: Mapping[str, Any]) -> str:
-    kind = str(parameter["type"])
-    if not kind.startswith("tuple"):
-        return kind
-    return f"({','.join(_canonical(each) for each in parameter['components'])}){kind[5:]}"
 
 
 def _fact_named(name: str) -> type[Fact] | None:
@@ -194,7 +172,7 @@ def _text_reader(at: int, base: int) -> Read:
     octets = _octets_reader(at, base)
 
     def read(words: bytes) -> str:
-        return str(octets(words), "utf-8", "backslashreplace")
+        return text(octets(words))
 
     return read
 

@@ -77,11 +77,23 @@ class Refused(Fatal):
 
 
 class Reverted(Refused):
-    """A contract refused; `error` is the reason text or the custom error's name, empty when it gave none."""
+    """A contract refused; `error` is the reason it gave, or a custom error's selector, empty when there was none."""
 
     def __init__(self, message: str, error: str = "", data: object = None) -> None:
         super().__init__(message, 3, data)
         self.error = error
+
+
+class UnfitAbi(Fatal):
+    """The deployment's ABI lacks what this version needs, or has it in another shape."""
+
+
+class BadArguments(Fatal):
+    """A call with arguments that the contract's function does not take."""
+
+
+class NoContract(Fatal):
+    """Nothing answers at a contract's address."""
 
 
 class DevnetFailed(Fatal):

@@ -207,8 +207,8 @@ class Follower:
             raise await self._contradiction(branch, await fetch(self._node, head.hash, self._decoder))
         raise DeepReorg(
             f"{self._node.place} ends with block {head.number}, but block {branch.bottom.number} was final: the node "
-            f"has lagged for {self._node.settings.behind_after_s:.0f} s, or its chain was reset. Name a node that is in "
-            "step as rpc_url; for a chain that began anew, remove the data folder and index again"
+            f"has lagged {self._node.settings.behind_after_s:.0f} s, or its chain was reset. Name a node in step as "
+            "rpc_url; for a chain that began anew, remove the data folder and index again"
         )
 
     async def _contradiction(self, branch: Branch, block: Block) -> Fatal | Retryable:
