@@ -329,12 +329,12 @@ class ChainReorganised(Fact, frozen=True, tag="chain.reorganised"):
 class BlocksChecked(Fact, frozen=True, tag="chain.checked"):
     """What was checked about every block from `first` to `last`, all final, before it was believed.
 
-    `checked_at` is Unix ms.
+    `parent_hash` is that of the block before `first`, so that ranges link. `checked_at` is Unix ms.
     """
 
     first: int
     last: int
-    first_hash: bytes
+    parent_hash: bytes
     last_hash: bytes
     level: str
     checks: tuple[str, ...]
