@@ -1,0 +1,314 @@
+"""Settings and parts go in; a worker runs until it is told to stop, then finishes and settles what it holds."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from msgspec import Struct
+
+from chain.contracts import Contracts
+from chain.following import Follower
+from chain.node import Node
+from chain.relaying import Relayer
+from chain.signing import Signer
+from domain.ledger import Ledger
+from receipts.canonical import to_hex
+from receipts.content.access import Content, ContentError
+from receipts.content.unixfs import cid_of
+from receipts.deployment import Deployment
+from receipts.keys import load_keys
+from receipts.settings import ReceiptSettings
+
+from .board import Board
+from .choosing import Chooser
+from .deciding import ending
+from .documents import Identity, Receipts
+from .engine import Engine, EngineError
+from .health import Health
+from .intake import Terms
+from .journal import Abandoned, DocumentPublished, Journal, Settled, Work, WorkFact
+from .model_files import read_manifest
+from .onchain import OnChain
+from .prompts import Prompts
+from .proving import ProofPool
+from .running import Runner
+from .scheduling import Scheduler
+from .settings import Settings
+from .telemetry import Gauges
+from .uplink import DocumentRefused, Uplink, UplinkDown
+from .watching import Watcher
+
+HEALTH_S = 1.0
+RESTART_S = 2.0
+RESTART_S_MAX = 60.0
+PUBLISH_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class UnfitDeployment(Exception):
+    """This worker's keys or model are not those that the deployment pays for."""
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """What a worker is put together from; whoever made them closes them."""
+
+    node: Node
+    deployment: Deployment
+    ledger: Ledger
+    signer: Signer
+    content: Content
+    engine: Engine
+    receipts: ReceiptSettings
+
+
+async def run(settings: Settings, parts: Parts) -> None:
+    """Works until SIGTERM or SIGINT, then drains."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        await serve(settings, parts, stop)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def serve(settings: Settings, parts: Parts, stop: asyncio.Event) -> None:
+    """Works until `stop`, then drains. Raises what no waiting will mend."""
+    async with _assembled(settings, parts) as worker:
+        working = asyncio.create_task(worker.work())
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                await worker.drain(working)
+        finally:
+            stopping.cancel()
+            working.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await working
+
+
+class Worker:
+    """One worker at one coordinator, put together by `serve`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        parts: Parts,
+        *,
+        identity: Identity,
+        terms: Terms,
+        relayer: Relayer,
+        uplink: Uplink,
+        prover: ProofPool,
+        journal: Journal,
+    ) -> None:
+        contracts = Contracts(parts.node, parts.deployment)
+        self._settings = settings
+        self._parts = parts
+        self._journal = journal
+        self._uplink = uplink
+        self._prover = prover
+        self._relayer = relayer
+        self._health = Health()
+        self._board = Board()
+        self._follower: Follower | None = None
+        self._coordinator = OnChain(parts.node, contracts, relayer, terms.worker, settings.mined_timeout_s)
+        self._watcher = Watcher(self._board, journal, terms.worker, lambda: self._scheduler.wake())
+        prompts = Prompts(parts.content, settings.prompt_bytes_max)
+        self._receipts = Receipts(identity, parts.content, prompts, prover.prove, parts.signer.sign_message)
+        self._scheduler = Scheduler(
+            settings=settings,
+            worker=terms.worker,
+            journal=journal,
+            watcher=self._watcher,
+            coordinator=self._coordinator,
+            chooser=Chooser(self._coordinator, parts.engine, prompts, journal, self._board, terms),
+            runner=Runner(parts.engine, prompts, terms, uplink),
+            receipts=self._receipts,
+            uplink=uplink,
+            health=self._health,
+        )
+
+    async def work(self) -> None:
+        """Until cancelled."""
+        follower = await self._begin()
+        self._follower = follower
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watcher.run(follower.news()))
+            group.create_task(self._relayer.run())
+            group.create_task(self._uplink.run())
+            group.create_task(self._mind_chain())
+            group.create_task(self._mind_machine())
+            group.create_task(self._publish())
+            await asyncio.gather(self._parts.engine.start(), self._prover.start())
+            log.info("ready: %s for model %s", to_hex(self._parts.signer.address), self._settings.model_id)
+            group.create_task(self._mind_engine())
+            group.create_task(self._scheduler.run())
+
+    async def drain(self, working: asyncio.Task[None]) -> None:
+        """Takes nothing new, finishes and settles what is held, for `drain_s` at most."""
+        self._health.note("draining", "this worker is stopping")
+        deadline = time.monotonic() + self._settings.drain_s
+        while time.monotonic() < deadline and not working.done() and (left := self._unfinished()):
+            log.info("stopping: %d jobs to finish", left)
+            await asyncio.wait({working}, timeout=HEALTH_S / 5)
+        if left := self._unfinished():
+            log.warning("stopping with %d jobs unfinished: started again, this worker goes on with them", left)
+
+    def _unfinished(self) -> int:
+        """Jobs that waiting for may still help: without an engine, those that are answered."""
+        publishing = len(self._journal.unpublished()) if self._uplink.is_connected else 0
+        return self._scheduler.held(answered_only=self._health.has("engine")) + publishing
+
+    async def _begin(self) -> Follower:
+        """Takes over from the chain what is under way, and from the journal what was; follows from there."""
+        position, jobs = await self._coordinator.unfinished_jobs()
+        self._board.place(jobs)
+        if position is not None:
+            await self._settle_accounts([work for work in self._journal if self._board.get(work.job_id) is None])
+        return Follower.of(self._parts.node, self._parts.deployment, position)
+
+    async def _settle_accounts(self, works: list[Work]) -> None:
+        """Ends works whose jobs were closed for good while we were away."""
+        facts: dict[int, WorkFact] = {}
+        for job in await self._coordinator.jobs([work.job_id for work in works]):
+            if job is not None and job.is_closed:
+                reason = ending(job, self._parts.signer.address)
+                facts[job.job_id] = Settled() if reason is None else Abandoned(reason)
+        if facts:
+            await self._journal.record(facts)
+
+    async def _mind_engine(self) -> None:
+        """Starts the engine again when it died; until it answers, no work is taken."""
+        pause_s = RESTART_S
+        while True:
+            trouble = await self._parts.engine.health()
+            self._health.note("engine", trouble)
+            if trouble is not None and not self._health.has("draining"):
+                try:
+                    await self._parts.engine.start()
+                    pause_s = RESTART_S
+                    continue
+                except EngineError as fault:
+                    log.warning("the engine does not start: %s; again in %.0f s", fault, pause_s)
+                    await asyncio.sleep(pause_s)
+                    pause_s = min(RESTART_S_MAX, pause_s * 2)
+            await asyncio.sleep(HEALTH_S)
+
+    async def _mind_chain(self) -> None:
+        """Learns whether the chain is heard and whether we may claim on it."""
+        while True:
+            trouble = self._follower.trouble if self._follower else None
+            self._health.note("chain", trouble)
+            if trouble is None and self._watcher.standing_changed:
+                self._watcher.standing_changed = False
+                self._health.note("standing", await self._standing())
+                self._scheduler.wake()
+            await asyncio.sleep(HEALTH_S / 5)
+
+    async def _standing(self) -> str | None:
+        if await self._coordinator.may_claim():
+            return None
+        address = to_hex(self._parts.signer.address)
+        return f"node {address} may not claim: register it, or add stake, with `tallystick node`"
+
+    async def _mind_machine(self) -> None:
+        gauges = Gauges(self._settings.gpu_temperature_max_c)
+        try:
+            while True:
+                at = time.time_ns() // 1_000_000
+                reading = await asyncio.to_thread(gauges.read, self._parts.signer.address, at)
+                self._health.note("gpu", reading.trouble)
+                self._uplink.sample(reading.sample)
+                await asyncio.sleep(self._settings.sample_every_s)
+        finally:
+            gauges.close()
+
+    async def _publish(self) -> None:
+        """Gives the API every receipt document, also those that a restart left behind."""
+        while self._uplink.is_configured:
+            for work in self._journal.unpublished():
+                with contextlib.suppress(UplinkDown, ContentError):
+                    await self._publish_one(work)
+            await self._journal.wait_unpublished(PUBLISH_S)
+
+    async def _publish_one(self, work: Work) -> None:
+        refusal = ""
+        if isinstance(work.end, Abandoned):
+            refusal = work.end.reason
+        elif work.receipt is not None:
+            try:
+                await self._uplink.post_document(await self._receipts.document(work.receipt))
+            except DocumentRefused as fault:
+                refusal = str(fault)
+                log.warning("the receipt document of job %d is not published: %s", work.job_id, fault)
+        await self._journal.record({work.job_id: DocumentPublished(refusal)})
+
+
+@contextlib.asynccontextmanager
+async def _assembled(settings: Settings, parts: Parts) -> AsyncIterator[Worker]:
+    deployment, worker = parts.deployment, parts.signer.address
+    keys = await asyncio.to_thread(load_keys, Path(parts.receipts.keys_folder))
+    keys.require_chain(deployment.chain_id)
+    if to_hex(keys.digest) != deployment.circuit.digest:
+        raise UnfitDeployment(
+            f"the keys in {parts.receipts.keys_folder} have digest {to_hex(keys.digest)}, the deployment verifies with "
+            f"{deployment.circuit.digest}: name the right keys_folder"
+        )
+    manifest = await _manifest(settings, parts)
+    identity = Identity(
+        chain_id=deployment.chain_id,
+        coordinator=deployment.coordinator,
+        worker=worker,
+        circuit_digest=deployment.circuit.digest,
+        model_manifest=manifest,
+    )
+    terms = Terms(
+        worker=worker,
+        model_cid=str(cid_of(manifest)),
+        verifier_version=deployment.circuit.verifier_version,
+        context_tokens=settings.context_tokens,
+        gas_cover_percent=settings.gas_cover_percent,
+        prompt_bytes_max=settings.prompt_bytes_max,
+    )
+    relayer = Relayer(parts.node, parts.ledger, parts.signer)
+    await relayer.start()
+    uplink = Uplink(settings.api_url, worker, parts.signer.sign_message)
+    prover = ProofPool(parts.receipts, deployment.chain_id, settings.provers, settings.prover_nice)
+    journal = await asyncio.to_thread(Journal.load, parts.ledger, deployment.chain_id, deployment.coordinator, worker)
+    try:
+        yield Worker(
+            settings,
+            parts,
+            identity=identity,
+            terms=terms,
+            relayer=relayer,
+            uplink=uplink,
+            prover=prover,
+            journal=journal,
+        )
+    finally:
+        prover.close()
+        await uplink.close()
+
+
+async def _manifest(settings: Settings, parts: Parts) -> bytes:
+    """What the model is made of: from its folder where we run it ourselves, else as the registry names it."""
+    registered = (await Contracts(parts.node, parts.deployment).model_terms(settings.model_id)).model_cid
+    if settings.engine == "openai":
+        return await parts.content.get(registered)
+    manifest = await asyncio.to_thread(read_manifest, Path(settings.model_folder))
+    if str(cid_of(manifest)) != registered:
+        raise UnfitDeployment(
+            f"model {settings.model_id} is registered as {registered}, {settings.model_folder} holds "
+            f"{cid_of(manifest)}: register that with `tallystick model`, or name the right model_folder"
+        )
+    return manifest
