@@ -1,6 +1,5 @@
 """Where a signing key comes from: an encrypted keystore with its password, or a development account by number."""
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -46,19 +45,21 @@ def open_signer(
             "no wallet: make one with `tallystick wallet new FILE` and name it with --keystore, in"
             " TALLYSTICK_WALLET_KEYSTORE or under [wallet]; on a development chain --development-account N does"
         )
-    return signing.from_keystore(Path(settings.keystore), _password(settings, environ, ask), chain_id)
+    path = Path(settings.keystore)
+    return signing.from_keystore(path, given_password(settings.password_file, environ, ask, path), chain_id)
 
 
-def _password(settings: WalletSettings, environ: Mapping[str, str], ask: Callable[[str], str] | None) -> str:
-    if settings.password_file:
-        path = Path(settings.password_file)
-        if path.stat().st_mode & (0o077 if os.name == "posix" else 0):
+def given_password(
+    password_file: str, environ: Mapping[str, str], ask: Callable[[str], str] | None, keystore: Path
+) -> str:
+    """From the file named, else from the environment, else from the person that `ask` asks."""
+    if password_file:
+        path = Path(password_file)
+        if path.stat().st_mode & 0o077:
             raise LoosePermissions(f"{path} can be read by others: chmod 600 {path}")
         return path.read_text().rstrip("\n")
     if PASSWORD_VARIABLE in environ:
         return environ[PASSWORD_VARIABLE]
     if ask is None:
-        raise NoWallet(
-            f"{settings.keystore} needs its password: name a file with --password-file, or set {PASSWORD_VARIABLE}"
-        )
-    return ask(f"Password of {settings.keystore}")
+        raise NoWallet(f"{keystore} needs its password: name --password-file FILE, or set {PASSWORD_VARIABLE}")
+    return ask(f"Password of {keystore}")

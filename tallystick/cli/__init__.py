@@ -22,7 +22,7 @@ COMMANDS = {
     "quote": ("tallystick.cli.asking", "quote"),
     "status": ("tallystick.cli.asking", "status"),
     "verify": ("tallystick.cli.verifying", "verify"),
-    "ceremony": ("tallystick.cli.verifying", "ceremony"),
+    "ceremony": ("tallystick.cli.ceremony", "ceremony"),
     "doctor": ("tallystick.cli.doctor", "doctor"),
     "node": ("tallystick.cli.node", "node"),
     "model": ("tallystick.cli.model", "model"),

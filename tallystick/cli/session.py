@@ -1,8 +1,7 @@
 """What every command shares: the session it runs in, its settings, its terminal, and how it runs coroutines."""
 
 import asyncio
-import os
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +13,7 @@ from api.settings import ApiSettings
 from chain.settings import ChainSettings
 from domain.settings import DomainSettings
 from indexer.settings import IndexerSettings
-from receipts.settings import ReceiptsSettings
+from receipts.settings import ReceiptSettings
 from tallystick.settings import Sources, read_sources
 from tallystick.wallet import WalletSettings
 from worker.settings import Settings as WorkerSettings
@@ -24,7 +23,7 @@ ROOMS: dict[type, str] = {
     ChainSettings: "chain",
     DomainSettings: "domain",
     IndexerSettings: "indexer",
-    ReceiptsSettings: "receipts",
+    ReceiptSettings: "receipts",
     WalletSettings: "wallet",
     WorkerSettings: "worker",
 }
@@ -52,8 +51,14 @@ class Session:
         answer: str = click.prompt(question, hide_input=True, err=True)
         return answer
 
+    def ask_new_secret(self, question: str) -> str:
+        answer: str = click.prompt(question, hide_input=True, confirmation_prompt=True, err=True)
+        return answer
 
-pass_session = click.make_pass_decorator(Session)
+
+def pass_session(command: Callable[..., Result]) -> Callable[..., Result]:
+    """Hands the session to a command as its first argument."""
+    return click.make_pass_decorator(Session)(command)
 
 
 def run_async(work: Coroutine[Any, Any, Result]) -> Result:
@@ -63,7 +68,3 @@ def run_async(work: Coroutine[Any, Any, Result]) -> Result:
     except ImportError:
         return asyncio.run(work)
     return uvloop.run(work)
-
-
-def deployment_path(given: Path | None) -> Path:
-    return given or Path(os.environ.get("TALLYSTICK_DEPLOYMENT", "deployment.json"))

@@ -1,0 +1,171 @@
+"""`tallystick ask`, `quote` and `status`: what the network's API says, on a terminal."""
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+import msgspec
+from rich.live import Live
+from rich.table import Table
+
+from tallystick.amounts import show_wei
+from tallystick.asking import Question, Told, follow, order, result
+from tallystick.cli.options import api_option, json_option
+from tallystick.cli.session import Session, pass_session, run_async
+from tallystick.http import answer, connected
+
+WATCH_S = 1.0
+
+
+@click.command()
+@click.argument("prompt", required=False)
+@click.option("--model", help="Model to ask [default: the API's].")
+@click.option("--max-tokens", type=click.IntRange(1), help="Most tokens of the answer.")
+@click.option("--temperature", type=click.FloatRange(0, 2), help="0 answers the same each time.")
+@click.option("--seed", type=click.IntRange(0), help="Makes a temperature above 0 repeatable.")
+@click.option("--evidence", type=click.Path(dir_okay=False, path_type=Path), help="Save the evidence bundle here.")
+@api_option
+@json_option
+@pass_session
+def ask(
+    session: Session, prompt: str | None, evidence: Path | None, api_url: str, as_json: bool, **wishes: Any
+) -> None:
+    """Asks PROMPT (or standard input), streams the answer, and waits for its receipt.
+
+    Exit status 0 only when the receipt was verified on chain.
+
+    \b
+    Example:  tallystick ask "Why is the sky blue?" --max-tokens 60 --evidence sky.json
+              echo "Say hello" | tallystick ask --json
+    """
+    text = sys.stdin.read() if prompt is None else prompt
+
+    async def run() -> tuple[dict[str, Any], bytes | None]:
+        async with connected(api_url) as api:
+            placed = await order(api, Question(text, **wishes))
+            async for told in follow(api, placed["job_id"]):
+                if not as_json:
+                    _show(told)
+            outcome = await result(api, placed["job_id"])
+            wanted = evidence is not None and outcome["state"] == "settled"
+            return outcome, answer(await api.get(placed["links"]["evidence"])).content if wanted else None
+
+    outcome, bundle = run_async(run())
+    if evidence is not None and bundle is not None:
+        evidence.write_bytes(bundle)
+    if as_json:
+        click.echo(msgspec.json.encode(outcome))
+    else:
+        _sum_up(session, outcome)
+    sys.exit(0 if (outcome["receipt"] or {}).get("state") == "verified" else 1)
+
+
+@click.command()
+@click.option("--model", help="Model to ask [default: the API's].")
+@click.option("--prompt-tokens", type=click.IntRange(0), default=50, show_default=True, help="Length of the prompt.")
+@click.option("--max-tokens", type=click.IntRange(1), help="Most tokens of the answer.")
+@api_option
+@json_option
+@pass_session
+def quote(session: Session, api_url: str, as_json: bool, **asked: Any) -> None:
+    """The most that such an order may cost; what is not used comes back.
+
+    \b
+    Example:  tallystick quote --prompt-tokens 200 --max-tokens 300
+    """
+    wanted = {name: value for name, value in asked.items() if value is not None}
+
+    async def run() -> dict[str, Any]:
+        async with connected(api_url) as api:
+            quoted: dict[str, Any] = answer(await api.get("/v1/quote", params=wanted)).json()
+            return quoted
+
+    quoted = run_async(run())
+    if as_json:
+        click.echo(msgspec.json.encode(quoted))
+        return
+    amount, prompt_price, completion_price = (
+        show_wei(int(quoted[name])) for name in ("amount", "price_prompt_token", "price_completion_token")
+    )
+    tokens = f"{quoted['prompt_tokens']} + {quoted['max_tokens']} tokens of {quoted['model']}"
+    session.console.print(f"at most [bold]{amount}[/] for {tokens} ({prompt_price} and {completion_price} a token)")
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Show it anew every second, until Ctrl-C.")
+@api_option
+@json_option
+@pass_session
+def status(session: Session, watch: bool, api_url: str, as_json: bool) -> None:
+    """Block, lag, jobs, nodes and earnings of the network.
+
+    \b
+    Example:  tallystick status --watch
+    """
+
+    async def run() -> None:
+        async with connected(api_url) as api:
+            if as_json:
+                click.echo(msgspec.json.encode(await _read_status(api)))
+            elif not watch:
+                session.console.print(_status_table(await _read_status(api)))
+            else:
+                with Live(console=session.console, auto_refresh=False) as live:
+                    while True:
+                        live.update(_status_table(await _read_status(api)), refresh=True)
+                        await asyncio.sleep(WATCH_S)
+
+    run_async(run())
+
+
+async def _read_status(api: httpx.AsyncClient) -> dict[str, Any]:
+    stats, nodes, ready = await asyncio.gather(
+        api.get("/explorer/v1/stats"), api.get("/explorer/v1/nodes"), api.get("/ready")
+    )
+    return {"stats": answer(stats).json(), "nodes": answer(nodes).json()["items"], "ready": ready.json()}
+
+
+def _status_table(status: dict[str, Any]) -> Table:
+    stats, ready = status["stats"], status["ready"]
+    table = Table(show_header=False, title=f"{time.strftime('%H:%M:%S')}")
+    table.add_row("block", f"{stats['head']}, final {stats['final']}")
+    table.add_row("lag", f"{ready.get('lag_blocks', '?')} blocks")
+    states = ("open", "claimed", "answered", "settled", "cancelled", "expired")
+    table.add_row("jobs", ", ".join(f"{stats[state]} {state}" for state in states if stats[state]) or "none yet")
+    table.add_row("receipts", str(stats["receipts"]))
+    table.add_row("tokens", f"{stats['tokens_prompt']} in, {stats['tokens_completion']} out")
+    table.add_row("escrow, credit", f"{show_wei(int(stats['open_escrow']))}, {show_wei(int(stats['credit']))}")
+    for node in status["nodes"]:
+        done = f"{node['settled']} settled, {node['leases_lost']} leases lost, earned {show_wei(int(node['earned']))}"
+        table.add_row(node["address"], f"{node['state']}: {done}")
+    return table
+
+
+def _show(told: Told) -> None:
+    """The answer's text to standard output, what happens around it to standard error."""
+    if told.name == "token":
+        click.echo(told.data["text"], nl=False)
+    elif told.name == "retract" and "token" in told.data.get("names", []):
+        click.echo("\n[taken back: the worker lost the job; another answers]", err=True)
+    elif told.name == "answered":
+        click.echo()
+    elif told.name == "failed":
+        click.echo(f"failed: {told.data.get('reason', 'no reason given')}", err=True)
+
+
+def _sum_up(session: Session, outcome: dict[str, Any]) -> None:
+    receipt = outcome["receipt"]
+    if not receipt or receipt["state"] != "verified":
+        state = receipt["state"] if receipt else outcome["state"]
+        session.console.print(f"[red]no verified receipt[/]: {state}", soft_wrap=True)
+        return
+    tokens = f"{receipt['prompt_tokens']} + {receipt['completion_tokens']} tokens"
+    session.console.print(
+        f"[green]verified[/] job {outcome['job_id']}: {tokens}, {show_wei(int(receipt['amount']))}, "
+        f"gas {receipt['gas_used']}, transaction {receipt['tx_hash']}",
+        soft_wrap=True,
+    )
