@@ -1,1 +1,42 @@
-"""The explorer's DuckDB: tables, folds to rows, position, overlay of the tip, and the queries others may ask."""
+"""The explorer: ledger and tip come in, rows that others may ask for go out. The API reads through this page alone."""
+
+from .digest import Difference, Digest, digest_of_chain, digest_of_ledger
+from .errors import BadCursor, DatabaseDamaged, DatabaseInUse, ExplorerError, LedgerBehind, OtherDatabase
+from .explorer import Explorer, holds, reached
+from .listing import Page
+from .queries import (
+    EventFilter,
+    JobFilter,
+    ModelFilter,
+    NodeFilter,
+    Queries,
+    ReceiptFilter,
+    TransactionFilter,
+)
+from .rebuilding import Rebuilt, rebuild
+
+__all__ = [
+    "BadCursor",
+    "DatabaseDamaged",
+    "DatabaseInUse",
+    "Difference",
+    "Digest",
+    "EventFilter",
+    "Explorer",
+    "ExplorerError",
+    "JobFilter",
+    "LedgerBehind",
+    "ModelFilter",
+    "NodeFilter",
+    "OtherDatabase",
+    "Page",
+    "Queries",
+    "Rebuilt",
+    "ReceiptFilter",
+    "TransactionFilter",
+    "digest_of_chain",
+    "digest_of_ledger",
+    "holds",
+    "reached",
+    "rebuild",
+]

@@ -2,7 +2,7 @@
 
 Hashes, addresses and other byte strings are lower-case `0x` text, amounts are wei, and `block` is the block that last
 changed the row. Times of the chain are Unix seconds; times that a machine measured (`ReceiptRow.started_at` and
-`completed_at`, `SampleRow.at`, `ReorgRow.seen_at`, `IntegrityRow.checked_at`) are Unix milliseconds.
+`completed_at`, `SampleRow.sampled_at`, `ReorgRow.seen_at`, `IntegrityRow.checked_at`) are Unix milliseconds.
 """
 
 from typing import Any, Literal
@@ -223,7 +223,7 @@ class SampleRow(Row, frozen=True):
     """What a worker's machine reported. Absent means not measured."""
 
     node: str
-    at: int
+    sampled_at: int
     cpu_percent: float
     memory_used: int
     memory_total: int
@@ -256,7 +256,7 @@ class IntegrityRow(Row, frozen=True):
 
     first: int
     last: int
-    first_hash: str
+    parent_hash: str
     last_hash: str
     level: str
     checks: tuple[str, ...]

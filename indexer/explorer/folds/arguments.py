@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from msgspec.structs import fields
 
-from domain.facts import ChainFact, JobCompleted, JobRequested, Wei
+from domain.facts import ChainFact, JobCompleted, JobRequested, LogUnreadable, Wei
 
 from .moment import hexed
 
@@ -22,6 +22,8 @@ def abi_name(field: str) -> str:
 
 
 def name_of(fact: ChainFact) -> str:
+    if isinstance(fact, LogUnreadable):
+        return fact.event
     return RENAMED.get(type(fact)) or type(fact).__name__
 
 
@@ -34,7 +36,11 @@ def _as_is(value: Any) -> Any:
     return value
 
 
-_SHOWN: dict[Any, Callable[[Any], Any]] = {bytes: hexed, Wei: str}
+_SHOWN: dict[Any, Callable[[Any], Any]] = {
+    bytes: hexed,
+    Wei: str,
+    tuple[bytes, ...]: lambda many: [hexed(raw) for raw in many],
+}
 _FIELDS = {
     kind: tuple((field.name, abi_name(field.name), _SHOWN.get(field.type, _as_is)) for field in fields(kind))
     for kind in get_args(ChainFact)

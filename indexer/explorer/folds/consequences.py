@@ -1,13 +1,22 @@
 """Which rows one fact of the chain changes: books and the fact come in, the rows after it go out."""
 
-from domain.facts import ChainFact, JobExpired, JobRequested, ReceiptAccepted, ReceiptSkipped, VerifierAdded, Withdrawn
+from domain.facts import (
+    ChainFact,
+    JobExpired,
+    JobRequested,
+    LogUnreadable,
+    ReceiptAccepted,
+    ReceiptSkipped,
+    VerifierAdded,
+    Withdrawn,
+)
 
 from ..rows import AccountRow, JobRow, ModelRow, NodeRow, ReceiptRow, Row
 from .accounts import MoneyFact, fold_account, movements
 from .books import Books
 from .jobs import JobFact, fold_job
 from .models import fold_model
-from .moment import Moment, hexed
+from .moment import Moment, Unfoldable, hexed
 from .nodes import ProfileFact, WorkFact, fold_profile, fold_work
 from .receipts import ReceiptFact, fold_receipt
 
@@ -22,6 +31,8 @@ def consequences(books: Books, moment: Moment, fact: ChainFact) -> list[Row]:
         return _moved(books, moment, None, fact)
     if isinstance(fact, ReceiptSkipped | VerifierAdded):
         return []
+    if isinstance(fact, LogUnreadable):
+        raise Unfoldable(f"the log does not fit its ABI: {fact.reason}")
     return [fold_model(books.get(ModelRow, fact.model_id), moment, fact)]
 
 

@@ -56,7 +56,7 @@ def _integrity(fact: BlocksChecked) -> IntegrityRow:
     return IntegrityRow(
         first=fact.first,
         last=fact.last,
-        first_hash=hexed(fact.first_hash),
+        parent_hash=hexed(fact.parent_hash),
         last_hash=hexed(fact.last_hash),
         level=fact.level,
         checks=fact.checks,

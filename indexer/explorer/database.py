@@ -1,0 +1,156 @@
+"""The one owner of the DuckDB file: threads come in, each gets a cursor of its own, and writers take turns."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from .errors import OtherDatabase, explain
+from .tables import SCHEMA_VERSION, create
+
+CLOSE_TIMEOUT_S = 10.0
+
+
+class Database:
+    """Readers see whole transactions only and never wait for a writer."""
+
+    def __init__(self, path: Path, chain_id: int, memory_limit_mib: int = 512, threads: int = 2) -> None:
+        self.path = path
+        self._write_lock = threading.RLock()
+        self._idle = threading.Condition()
+        self._readers = 0
+        self._local = threading.local()
+        self._connection = _open(path, memory_limit_mib, threads)
+        try:
+            self._prepare(chain_id)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def enter(self) -> duckdb.DuckDBPyConnection:
+        """A cursor for the calling thread, which must `leave` when it has read."""
+        with self._idle:
+            self._readers += 1
+        return self._cursor()
+
+    def leave(self) -> None:
+        with self._idle:
+            self._readers -= 1
+            self._idle.notify_all()
+
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor on which each statement sees one moment."""
+        try:
+            yield self.enter()
+        finally:
+            self.leave()
+
+    @contextmanager
+    def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """One transaction that commits at the end of the block, or leaves nothing behind."""
+        with self._write_lock, self._connection.cursor() as cursor:
+            cursor.begin()
+            try:
+                yield cursor
+                cursor.commit()
+            except BaseException:
+                cursor.rollback()
+                raise
+
+    def snapshot(self, to: Path) -> None:
+        """A consistent copy in a file of its own, which other processes may open. Neither side waits."""
+        with self._connection.cursor() as cursor:
+            here = cursor.execute("SELECT current_database()").fetchall()[0][0]
+            cursor.execute(f"ATTACH '{_escaped(to)}' AS snapshot")
+            try:
+                cursor.execute(f'COPY FROM DATABASE "{here}" TO snapshot')
+            finally:
+                cursor.execute("DETACH snapshot")
+
+    def close(self) -> None:
+        """Waits for readers that are still at it, then closes the file."""
+        with self._idle:
+            self._idle.wait_for(lambda: self._readers == 0, CLOSE_TIMEOUT_S)
+        with self._write_lock:
+            self._connection.close()
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        """A thread keeps its cursor: making one costs as much as the read."""
+        cursor: duckdb.DuckDBPyConnection | None = getattr(self._local, "cursor", None)
+        if cursor is None:
+            cursor = self._local.cursor = self._connection.cursor()
+        return cursor
+
+    def _prepare(self, chain_id: int) -> None:
+        with self.writing() as cursor:
+            if not cursor.execute("SELECT 1 FROM duckdb_schemas() WHERE schema_name = 'final'").fetchone():
+                create(cursor, chain_id)
+            row = cursor.execute("SELECT schema_version, chain_id FROM final.progress").fetchone()
+        found = row or (None, None)
+        for what, said, wanted in (("schema version", found[0], SCHEMA_VERSION), ("chain", found[1], chain_id)):
+            if said != wanted:
+                raise OtherDatabase(
+                    f"explorer database {self.path} is of {what} {said}, wanted {wanted}: name another file, or move "
+                    "this one away and it is built anew from the ledger"
+                )
+
+
+class Shelf:
+    """The database that readers are given now; another may take its place while they read."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._swapping = threading.Lock()
+
+    @property
+    def current(self) -> Database:
+        return self._database
+
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor on which each statement sees one moment."""
+        with self._swapping:
+            database = self._database
+            cursor = database.enter()
+        try:
+            yield cursor
+        finally:
+            database.leave()
+
+    @contextmanager
+    def moment(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor on which all statements see the same moment."""
+        with self.reading() as cursor:
+            cursor.begin()
+            try:
+                yield cursor
+            finally:
+                cursor.rollback()
+
+    def swap(self, database: Database) -> None:
+        """Who comes from now on reads `database`; the one before closes when its last reader has left."""
+        with self._swapping:
+            before, self._database = self._database, database
+        before.close()
+
+
+def _open(path: Path, memory_limit_mib: int, threads: int) -> duckdb.DuckDBPyConnection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": f"{memory_limit_mib}MiB",
+        "threads": threads,
+        "autoinstall_known_extensions": False,
+    }
+    try:
+        connection = duckdb.connect(str(path.resolve()), config=config)
+        connection.execute("SET GLOBAL TimeZone = 'UTC'")
+        return connection
+    except duckdb.Error as fault:
+        raise explain(fault, str(path)) from fault
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace("'", "''")

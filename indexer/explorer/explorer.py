@@ -1,0 +1,175 @@
+"""The explorer's database: the ledger and the tip come in by `refresh`, readable rows go out by `queries`."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from domain.facts import BlockFinalised
+from domain.ledger import Ledger, Snapshot, Tip
+
+from .batches import Batch, batches
+from .database import Database, Shelf
+from .errors import LedgerBehind
+from .folds import Totals
+from .overlay import Overlay
+from .progress import Progress, advanced, read_progress, with_head, write_progress
+from .projecting import final_totals, project
+from .queries import Queries
+from .rows import Head, TransactionRow
+from .sources import Sources
+from .waiting import Waiters
+
+T = TypeVar("T")
+
+
+def reached(position: int) -> Callable[[Queries], bool]:
+    """To wait for a fact that was recorded at `position`."""
+    return lambda queries: queries.position() >= position
+
+
+def holds(transaction: str) -> Callable[[Queries], TransactionRow | None]:
+    """To wait for a transaction, by its `0x` hash."""
+    return lambda queries: queries.transaction(transaction)
+
+
+class Explorer:
+    """Owns one DuckDB file. Safe to use from many threads: `refresh` takes turns, readers never wait."""
+
+    def __init__(
+        self,
+        path: Path,
+        ledger: Ledger,
+        tip: Tip,
+        *,
+        coordinator: str = "",
+        batch_events: int = 20_000,
+        memory_limit_mib: int = 512,
+        threads: int = 2,
+    ) -> None:
+        self.path = path
+        self.ledger = ledger
+        self.sources = Sources(tip.chain_id, coordinator.lower())
+        self._tip = tip
+        self.batch_events = batch_events
+        self._limits = (memory_limit_mib, threads)
+        self._turn = threading.RLock()
+        self._waiters = Waiters()
+        self._overlay = Overlay()
+        self._tip_version = -1
+        self._shelf = Shelf(self.open_beside(path))
+        self.queries = Queries(self._shelf, self._waiters)
+        self._progress, self._totals = self._resume()
+
+    @property
+    def version(self) -> int:
+        """Grows whenever something readable changed."""
+        return self._waiters.version
+
+    @property
+    def position(self) -> int:
+        """How far the ledger was taken in."""
+        return self._progress.position
+
+    def head(self) -> Head:
+        return self._progress.head()
+
+    def refresh(self, newest: BlockFinalised | None = None) -> int:
+        """Takes in what the ledger and the tip hold now. Returns how many rows a reorg took back from readers.
+
+        `newest` is the newest block that the caller saw; it dates the head where the ledger keeps no such block.
+        """
+        with self._turn:
+            snapshot = self._tip.snapshot()
+            waiting: Batch | None = None
+            for batch in batches(self.ledger, self.sources, self.position, self.batch_events):
+                if waiting:
+                    self._take(waiting, None, newest)
+                waiting = batch
+            if waiting or snapshot.version != self._tip_version or not self._overlay.is_known:
+                return self._take(waiting, snapshot, newest)
+            return 0
+
+    def wait_for(self, found: Callable[[Queries], T | None], timeout_s: float) -> T | None:
+        """What `found` finds, as soon as it finds anything; what it found last when the time is up."""
+        return self._waiters.until(lambda: found(self.queries), timeout_s)
+
+    async def wait_for_async(self, found: Callable[[Queries], T | None], timeout_s: float) -> T | None:
+        """The same for a coroutine."""
+        return await self._waiters.until_async(lambda: found(self.queries), timeout_s)
+
+    async def changed(self, after: int, timeout_s: float) -> int:
+        """The version as soon as it is above `after`, or as it is when the time is up."""
+        return await self._waiters.changed(after, timeout_s)
+
+    def snapshot(self, to: Path) -> None:
+        """A consistent copy of the whole database in a file of its own, made while everything goes on."""
+        self._shelf.current.snapshot(to)
+
+    @property
+    def database(self) -> Database:
+        return self._shelf.current
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Nothing is taken in meanwhile; readers go on."""
+        with self._turn:
+            self.refresh()
+            yield
+
+    def adopt(self, database: Database) -> None:
+        """Shows `database`, which holds the same position, in place of the one before. Only while `paused`."""
+        overlay = Overlay()
+        with database.writing() as cursor:
+            totals = final_totals(cursor)
+            overlay.clear(cursor)
+            overlay.follow(cursor, self._overlay.blocks, totals)
+            write_progress(cursor, self._progress)
+        self._overlay, self._totals = overlay, totals
+        self._shelf.swap(database)
+        self._waiters.notify()
+
+    def open_beside(self, path: Path) -> Database:
+        """Another database of the same chain, under the same limits."""
+        return Database(path, self._tip.chain_id, *self._limits)
+
+    def close(self) -> None:
+        with self._turn:
+            self._shelf.current.close()
+
+    def _resume(self) -> tuple[Progress, Totals]:
+        """Unfinal rows of an earlier run may be of blocks that were dropped since: they are folded anew."""
+        with self._shelf.current.writing() as cursor:
+            before = read_progress(cursor)
+            if before.position > self.ledger.position():
+                raise LedgerBehind(
+                    f"explorer database {self.path} holds position {before.position}, the ledger ends at "
+                    f"{self.ledger.position()}: name the ledger it was made from, or move the file away"
+                )
+            self._overlay.clear(cursor)
+            progress = with_head(before, None, ())
+            write_progress(cursor, progress)
+            return progress, final_totals(cursor)
+
+    def _take(self, batch: Batch | None, snapshot: Snapshot | None, newest: BlockFinalised | None) -> int:
+        """One transaction: final facts, the tip over them, and how far both have come."""
+        recorded = batch.blocks if batch else ()
+        progress = advanced(self._progress, batch, snapshot.final if snapshot else None)
+        retracted = 0
+        try:
+            with self._shelf.current.writing() as cursor:
+                totals = project(cursor, batch, self._totals) if batch else self._totals
+                self._overlay.settle(cursor, progress.final_number, recorded)
+                if snapshot:
+                    tip = [block for block in snapshot.blocks if block.number > progress.final_number]
+                    retracted = self._overlay.follow(cursor, tip, totals)
+                progress = with_head(progress, self._overlay.head, (*recorded[-1:], newest))
+                write_progress(cursor, progress)
+        except BaseException:
+            self._overlay.forget()
+            raise
+        self._progress, self._totals = progress, totals
+        self._tip_version = snapshot.version if snapshot else self._tip_version
+        self._waiters.notify()
+        return retracted

@@ -1,0 +1,122 @@
+"""The unfinal tip as rows over the final ones: its blocks come in, the tables of schema `tip` follow.
+
+The rows after block N are the same whether the blocks before N are final or not. So when a block becomes final, its
+rows leave `tip` in the transaction that brings them to `final`, and the others stay. Only a reorg folds anew.
+"""
+
+from collections.abc import Collection, Sequence
+
+import duckdb
+
+from domain.facts import BlockFinalised
+
+from .folds import KEYS, Key, Totals
+from .projecting import fold_blocks
+from .rows import BlockRow, Row
+from .storing import load, store
+from .tables import OVERLAID, TABLE_OF
+
+
+class Overlay:
+    """What `tip` holds, and of which blocks. Every method runs in the caller's transaction.
+
+    When that transaction fails, what is known here may be wrong: `forget` it, and the tables are built anew.
+    """
+
+    def __init__(self) -> None:
+        self.forget()
+
+    @property
+    def blocks(self) -> tuple[BlockFinalised, ...]:
+        return tuple(self._blocks)
+
+    @property
+    def head(self) -> BlockFinalised | None:
+        return self._blocks[-1] if self._blocks else None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the tables hold what is known here."""
+        return self._is_known
+
+    def forget(self) -> None:
+        self._blocks: list[BlockFinalised] = []
+        self._rows: dict[type[Row], dict[Key, Row]] = {}
+        self._added: dict[type[Row], list[Row]] = {}
+        self._is_known = False
+
+    def clear(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Shows nothing but what is final."""
+        for table in OVERLAID:
+            cursor.execute(f"DELETE FROM tip.{table.name}")
+        self.forget()
+        self._is_known = True
+
+    def settle(self, cursor: duckdb.DuckDBPyConnection, upto: int, recorded: Sequence[BlockFinalised]) -> None:
+        """Lets go of the blocks up to height `upto`, of which the ledger now holds `recorded`."""
+        leaving = [block for block in self._blocks if block.number <= upto]
+        if self._is_known and not leaving:
+            return
+        ours = [block.hash for block in leaving if block.transactions or block.occurrences]
+        theirs = [block.hash for block in recorded if leaving and block.number >= leaving[0].number]
+        if not self._is_known or ours != theirs:
+            self.clear(cursor)
+            return
+        self._blocks = self._blocks[len(leaving) :]
+        for kind, rows in self._rows.items():
+            self._rows[kind] = {key: row for key, row in rows.items() if _block_of(row) > upto}
+            self._delete(cursor, kind, upto, len(rows) - len(self._rows[kind]))
+        for kind, added in self._added.items():
+            self._added[kind] = [row for row in added if _block_of(row) > upto]
+            self._delete(cursor, kind, upto, len(added) - len(self._added[kind]))
+
+    def follow(self, cursor: duckdb.DuckDBPyConnection, blocks: Sequence[BlockFinalised], final: Totals) -> int:
+        """Makes `tip` show exactly `blocks`. Returns how many rows that were shown changed or vanished by a reorg."""
+        held = [block.hash for block in self._blocks]
+        if self._is_known and held == [block.hash for block in blocks[: len(held)]]:
+            self._extend(cursor, blocks[len(held) :], final)
+            return 0
+        before = self._shown()
+        self.clear(cursor)
+        self._extend(cursor, blocks, final)
+        return len(before - self._shown())
+
+    def _extend(self, cursor: duckdb.DuckDBPyConnection, blocks: Sequence[BlockFinalised], final: Totals) -> None:
+        if not blocks:
+            return
+        books = fold_blocks(blocks, self._totals(final), lambda kind, keys: self._load(cursor, kind, keys))
+        changes = books.changes()
+        store(cursor, "tip", changes)
+        self._remember(changes)
+        self._blocks += blocks
+
+    def _load(self, cursor: duckdb.DuckDBPyConnection, kind: type[Row], keys: Collection[Key]) -> list[Row]:
+        mine = self._rows.get(kind, {})
+        return [mine[key] for key in keys if key in mine] + load(
+            cursor, "final", kind, [key for key in keys if key not in mine]
+        )
+
+    def _remember(self, changes: dict[type[Row], list[Row]]) -> None:
+        for kind, rows in changes.items():
+            if kind in KEYS:
+                self._rows.setdefault(kind, {}).update({getattr(row, KEYS[kind]): row for row in rows})
+            else:
+                self._added.setdefault(kind, []).extend(rows)
+
+    def _totals(self, final: Totals) -> Totals:
+        newest = self._added.get(BlockRow, [])[-1:]
+        return next((Totals(b.open_escrow, b.credit, b.stakes) for b in newest if isinstance(b, BlockRow)), final)
+
+    def _shown(self) -> set[str]:
+        kinds = (*(rows.values() for rows in self._rows.values()), *self._added.values())
+        return {repr(row) for rows in kinds for row in rows}
+
+    def _delete(self, cursor: duckdb.DuckDBPyConnection, kind: type[Row], upto: int, leaving: int) -> None:
+        if leaving:
+            table = TABLE_OF[kind]
+            cursor.execute(f'DELETE FROM tip.{table.name} WHERE "{table.block}" <= ?', [upto])
+
+
+def _block_of(row: Row) -> int:
+    block: int = getattr(row, TABLE_OF[type(row)].block or "")
+    return block

@@ -1,0 +1,93 @@
+"""A new projection beside the live one: built from the ledger, compared, and put in its place while readers go on.
+
+`NAME-1.duckdb` and `NAME-2.duckdb` take turns behind the link `NAME.duckdb`; a file that is not complete yet ends in
+`.building`, and the next rebuild goes on with it.
+"""
+
+import os
+from pathlib import Path
+
+from msgspec import Struct
+
+from .batches import batches
+from .database import Database
+from .digest import Difference, differences
+from .errors import OtherDatabase
+from .explorer import Explorer
+from .progress import advanced, read_progress, with_head, write_progress
+from .projecting import final_totals, project
+
+BUILDING = ".building"
+
+
+class Rebuilt(Struct, frozen=True):
+    """What a rebuild found; no differences when the live projection was as good as new."""
+
+    position: int
+    differences: tuple[Difference, ...]
+
+
+def rebuild(explorer: Explorer) -> Rebuilt:
+    """Builds, compares, swaps. Killed at any point, it leaves a projection that is whole."""
+    live, beside = _sides(explorer.path)
+    _remove(beside)
+    _build(explorer, beside)
+    database = explorer.open_beside(beside)
+    try:
+        with explorer.paused():
+            _catch_up(explorer, database, explorer.position)
+            with explorer.database.reading() as before, database.reading() as after:
+                found = tuple(differences(before, after))
+            explorer.adopt(database)
+    except BaseException:
+        database.close()
+        raise
+    _point(explorer.path, beside)
+    if live != explorer.path.absolute():
+        _remove(live)
+    return Rebuilt(explorer.position, found)
+
+
+def _build(explorer: Explorer, beside: Path) -> None:
+    """Everything that the ledger holds now, under a name that says so only when it is complete."""
+    building = beside.with_name(beside.name + BUILDING)
+    try:
+        database = explorer.open_beside(building)
+    except OtherDatabase:
+        _remove(building)
+        database = explorer.open_beside(building)
+    try:
+        _catch_up(explorer, database, None)
+    finally:
+        database.close()
+    os.replace(building, beside)
+
+
+def _catch_up(explorer: Explorer, database: Database, upto: int | None) -> None:
+    with database.reading() as cursor:
+        progress, totals = read_progress(cursor), final_totals(cursor)
+    for batch in batches(explorer.ledger, explorer.sources, progress.position, explorer.batch_events, upto):
+        with database.writing() as cursor:
+            totals = project(cursor, batch, totals)
+            progress = with_head(advanced(progress, batch, None), None, batch.blocks[-1:])
+            write_progress(cursor, progress)
+
+
+def _sides(path: Path) -> tuple[Path, Path]:
+    """The file behind the link, and the one that will be."""
+    live = path.resolve()
+    first, second = (path.absolute().with_name(f"{path.stem}-{n}{path.suffix}") for n in (1, 2))
+    return live, second if live == first.resolve() else first
+
+
+def _point(link: Path, to: Path) -> None:
+    """Sets the link in one step: who opens it finds the old file or the new."""
+    fresh = link.with_name(link.name + ".link")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(to.name)
+    os.replace(fresh, link)
+
+
+def _remove(path: Path) -> None:
+    for each in (path, path.with_name(path.name + ".wal")):
+        each.unlink(missing_ok=True)

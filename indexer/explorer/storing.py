@@ -1,0 +1,95 @@
+"""Rows to DuckDB and back: structs come in, one or two statements a table go out."""
+
+from collections.abc import Collection, Iterable, Sequence
+from operator import attrgetter
+from typing import Any
+
+import duckdb
+import pyarrow as pa  # type: ignore[import-untyped]
+
+from .columns import Column
+from .folds import Key
+from .rows import Row
+from .table import Table
+from .tables import TABLE_OF
+
+FEW_ROWS = 16  # up to here bound parameters are quicker than an Arrow table
+
+
+def store(cursor: duckdb.DuckDBPyConnection, schema: str, changes: dict[type[Row], list[Row]]) -> None:
+    """Writes all rows; a row with a key replaces the one before."""
+    for kind, rows in changes.items():
+        table = TABLE_OF[kind]
+        if table.key:
+            _forget(cursor, schema, table, [getattr(row, table.key) for row in rows])
+        if len(rows) <= FEW_ROWS:
+            _insert_few(cursor, schema, table, rows)
+        else:
+            _insert_many(cursor, schema, table, rows)
+
+
+def load(cursor: duckdb.DuckDBPyConnection, schema: str, kind: type[Row], keys: Collection[Key]) -> list[Row]:
+    """The rows that bear one of these keys."""
+    if not keys:
+        return []
+    table = TABLE_OF[kind]
+    few = len(keys) <= FEW_ROWS
+    wanted = ", ".join("?" * len(keys)) if few else "SELECT unnest(?)"
+    parameters = list(keys) if few else [list(keys)]
+    found = cursor.execute(
+        f"SELECT {shown(table)} FROM {schema}.{table.name} WHERE {table.key} IN ({wanted})", parameters
+    )
+    return read(table, found.fetchall())
+
+
+def shown(table: Table) -> str:
+    """The columns of a table as `read` wants them."""
+    return ", ".join(column.kind.value.shown.format(f'"{column.name}"') for column in table.columns)
+
+
+def read(table: Table, found: Iterable[Sequence[Any]]) -> list[Row]:
+    """Rows from what DuckDB answered, whose values stand in the order of the row's fields."""
+    takes = [(i, take) for i, column in enumerate(table.columns) if (take := column.kind.value.take)]
+    if not takes:
+        return [table.row(*values) for values in found]
+    rows = []
+    for values in found:
+        changed = list(values)
+        for i, take in takes:
+            changed[i] = take(changed[i])
+        rows.append(table.row(*changed))
+    return rows
+
+
+def _forget(cursor: duckdb.DuckDBPyConnection, schema: str, table: Table, keys: list[Key]) -> None:
+    few = len(keys) <= FEW_ROWS
+    wanted = ", ".join("?" * len(keys)) if few else "SELECT unnest(?)"
+    cursor.execute(f"DELETE FROM {schema}.{table.name} WHERE {table.key} IN ({wanted})", keys if few else [keys])
+
+
+def _insert_few(cursor: duckdb.DuckDBPyConnection, schema: str, table: Table, rows: list[Row]) -> None:
+    one = "(" + ", ".join(column.kind.value.bound for column in table.columns) + ")"
+    values = [_put(column, row) for row in rows for column in table.columns]
+    cursor.execute(f"INSERT INTO {schema}.{table.name} VALUES " + ", ".join([one] * len(rows)), values)
+
+
+def _insert_many(cursor: duckdb.DuckDBPyConnection, schema: str, table: Table, rows: list[Row]) -> None:
+    arrays = [_array(column, rows) for column in table.columns]
+    cursor.register("incoming", pa.table(arrays, names=[column.name for column in table.columns]))
+    try:
+        cursor.execute(f"INSERT INTO {schema}.{table.name} FROM incoming")
+    finally:
+        cursor.unregister("incoming")
+
+
+def _array(column: Column, rows: list[Row]) -> pa.Array:
+    shape = column.kind.value
+    values = list(map(attrgetter(column.name), rows))
+    if put := shape.put:
+        values = [None if value is None else put(value) for value in values]
+    return pa.array(values, shape.arrow)
+
+
+def _put(column: Column, row: Row) -> Any:
+    value, put = getattr(row, column.name), column.kind.value.put
+    return value if put is None or value is None else put(value)

@@ -1,0 +1,114 @@
+"""The explorer's schema: `final` holds what can not change any more, `tip` what may, and `main` shows both as one.
+
+A row of `tip` hides the row of `final` with the same key. Analysts depend on the names in `main`.
+"""
+
+from collections.abc import Iterator
+
+import duckdb
+
+from .aggregates import ACCOUNTS, DOCUMENTS, JOBS, MODELS, NODES, RECEIPTS
+from .records import BLOCKS, EVENTS, INTEGRITY, NODE_SAMPLES, PARKED, REORGS, TRANSACTIONS
+from .rows import Row
+from .table import Table
+from .views import VIEWS
+
+SCHEMA_VERSION = 1
+
+OVERLAID = (BLOCKS, TRANSACTIONS, EVENTS, JOBS, RECEIPTS, NODES, MODELS, ACCOUNTS, PARKED)
+"""Tables that follow from the chain alone: the same on every machine that indexed the same blocks."""
+
+OFFCHAIN = (DOCUMENTS, NODE_SAMPLES, REORGS, INTEGRITY)
+"""Tables of what no block holds; nothing in them is ever taken back."""
+
+TABLES = (*OVERLAID, *OFFCHAIN)
+TABLE_OF: dict[type[Row], Table] = {table.row: table for table in TABLES}
+
+_DOCUMENT_COLUMNS = tuple(
+    column
+    for column in DOCUMENTS.columns
+    if column.name in ("receipt_cid", "prompt_tokens", "completion_tokens", "started_at", "completed_at")
+)
+DOCUMENT = ", ".join(f"d.{column.name}" for column in _DOCUMENT_COLUMNS)
+SHOWN_DOCUMENT = ", ".join(column.kind.value.shown.format(f"d.{column.name}") for column in _DOCUMENT_COLUMNS)
+DOCUMENT_OF_RECEIPT = (
+    "LEFT JOIN final.documents d ON d.job_id = r.job_id AND d.worker = r.worker AND d.response_cid = r.response_cid "
+    "AND (r.commitment IS NULL OR d.commitment = r.commitment)"
+)
+"""A document counts for the answer it is about: the job's number alone may mean another job after a reorg."""
+
+IS_FINAL = "False while the block that last changed the row may still be reorganised away"
+PROGRESS = {
+    "schema_version": "Version of these tables",
+    "chain_id": "The chain they are about",
+    "position": "How far the ledger was folded into them",
+    "head_number": "Newest block shown, -1 before the first",
+    "head_hash": "Its hash",
+    "head_at": "Its time, as far as it is known",
+    "final_number": "Newest block that can not change any more, -1 before the first",
+    "final_hash": "Its hash",
+}
+
+
+def create(cursor: duckdb.DuckDBPyConnection, chain_id: int) -> None:
+    """Everything an empty database needs."""
+    for statement in (*_schemas(), *_comments()):
+        cursor.execute(statement)
+    cursor.execute("INSERT INTO final.progress VALUES (?, ?, 0, -1, '', NULL, -1, '')", [SCHEMA_VERSION, chain_id])
+
+
+def _schemas() -> Iterator[str]:
+    yield "CREATE SCHEMA final"
+    yield "CREATE SCHEMA tip"
+    yield (
+        "CREATE TABLE final.progress (schema_version BIGINT, chain_id BIGINT, position BIGINT, head_number BIGINT, "
+        "head_hash VARCHAR, head_at TIMESTAMPTZ, final_number BIGINT, final_hash VARCHAR)"
+    )
+    for table in TABLES:
+        yield f"CREATE TABLE final.{table.name} ({table.ddl})"
+    for table in OVERLAID:
+        yield f"CREATE TABLE tip.{table.name} ({table.ddl})"
+        yield f"CREATE VIEW main.{table.name} AS {_overlaid(table)}"
+    for table in OFFCHAIN:
+        yield f"CREATE VIEW main.{table.name} AS FROM final.{table.name}"
+    for view in VIEWS:
+        yield f"CREATE VIEW main.{view.name} AS {view.sql}"
+
+
+def _overlaid(table: Table) -> str:
+    hidden = f" ANTI JOIN tip.{table.name} USING ({table.key})" if table.key else ""
+    both = (
+        f"SELECT *, false AS is_final FROM tip.{table.name} "
+        f"UNION ALL SELECT *, true AS is_final FROM final.{table.name}{hidden}"
+    )
+    return f"SELECT r.*, {DOCUMENT} FROM ({both}) r {DOCUMENT_OF_RECEIPT}" if table is RECEIPTS else both
+
+
+def _comments() -> Iterator[str]:
+    yield "COMMENT ON TABLE final.progress IS 'How far these tables have come; one row'"
+    for name, comment in PROGRESS.items():
+        yield f"COMMENT ON COLUMN final.progress.{name} IS {_quoted(comment)}"
+    for table in OVERLAID:
+        yield from _commented("TABLE", "final", table, f"{table.comment} (final blocks only)")
+        yield from _commented("TABLE", "tip", table, f"{table.comment} (as changed by blocks that are not final)")
+        yield from _commented("VIEW", "main", table, table.comment)
+        yield f"COMMENT ON COLUMN main.{table.name}.is_final IS {_quoted(IS_FINAL)}"
+    for table in OFFCHAIN:
+        yield from _commented("TABLE", "final", table, table.comment)
+        yield from _commented("VIEW", "main", table, table.comment)
+    for column in _DOCUMENT_COLUMNS:
+        yield f"COMMENT ON COLUMN main.receipts.{column.name} IS {_quoted(column.comment)}"
+    for view in VIEWS:
+        yield f"COMMENT ON VIEW main.{view.name} IS {_quoted(view.comment)}"
+        for name, comment in view.columns.items():
+            yield f"COMMENT ON COLUMN main.{view.name}.{name} IS {_quoted(comment)}"
+
+
+def _commented(what: str, schema: str, table: Table, comment: str) -> Iterator[str]:
+    yield f"COMMENT ON {what} {schema}.{table.name} IS {_quoted(comment)}"
+    for column in table.columns:
+        yield f'COMMENT ON COLUMN {schema}.{table.name}."{column.name}" IS {_quoted(column.comment)}'
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
