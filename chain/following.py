@@ -154,6 +154,8 @@ class Follower:
         ancestor = branch.at(fork[0].number - 1)
         if ancestor is None or standing(ancestor, fork) < len(fork):
             raise Distrusted(f"one of the blocks {fork[0].number} to {block.number} is older than its parent")
+        if ancestor.number < branch.top.number:
+            await check_identity(self._node, self._pins)  # a chain that began anew looks like a reorg at first
         return [*branch.drop_above(ancestor.number), *branch.extend(fork, self._bound(block.number))]
 
     def _bound(self, top: int) -> int:
@@ -199,20 +201,29 @@ class Follower:
         settings = self._node.settings
         return settings.behind_after_s if head.number < branch.bottom.number else settings.stale_after_s
 
-    async def _back_to(self, branch: Branch, head: Head) -> Head:
-        """The head, lower than ours, if nothing final is lost by going back to it."""
-        if branch.holds(head.number, head.hash):
-            return head
-        if head.number == branch.bottom.number:
-            raise await self._contradiction(branch, await fetch(self._node, head.hash, self._decoder))
+    async def _back_to(self, branch: Branch, head: Head) -> Head | None:
+        """The head, lower than ours, once the node has no more of ours above it; nowhere while it has."""
+        await check_identity(self._node, self._pins)
+        if head.number >= branch.bottom.number:
+            if not branch.holds(head.number, head.hash):
+                raise await self._contradiction(branch, await fetch(self._node, head.hash, self._decoder))
+            return None if await self._still_has(branch.top) else head
         raise DeepReorg(
             f"{self._node.place} ends with block {head.number}, but block {branch.bottom.number} was final: the node "
             f"has lagged {self._node.settings.behind_after_s:.0f} s, or its chain was reset. Name a node in step as "
             "rpc_url; for a chain that began anew, remove the data folder and index again"
         )
 
+    async def _still_has(self, block: Link) -> bool:
+        try:
+            theirs = await fetch_header(self._node, block.number)
+        except Missing:
+            return False
+        return octets(theirs.hash, 32) == block.hash
+
     async def _contradiction(self, branch: Branch, block: Block) -> Fatal | Retryable:
         """What a block beside our final one means: that the chain changed, unless the node contradicts itself."""
+        await check_identity(self._node, self._pins)
         final = branch.bottom
         theirs = await fetch_header(self._node, final.number) if final.number >= 0 else None
         if theirs is None or octets(theirs.hash, 32) == final.hash:

@@ -9,6 +9,7 @@ from chain.devnet import Devnet, DevnetSettings
 from chain.node import Node
 from chain.settings import ChainSettings
 from tests.chain.lab import Lab, open_lab
+from tests.chain.proxy import Proxy
 
 
 @pytest.fixture
@@ -26,3 +27,9 @@ async def node(devnet: Devnet) -> AsyncIterator[Node]:
 @pytest_asyncio.fixture
 async def lab(node: Node) -> Lab:
     return await open_lab(node)
+
+
+@pytest_asyncio.fixture
+async def proxy(devnet: Devnet) -> AsyncIterator[Proxy]:
+    async with Proxy(devnet.url) as proxy:
+        yield proxy

@@ -1,6 +1,5 @@
 """A development chain whose one contract logs what it is told to, for tests that need real blocks with our events."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from eth_abi.abi import encode
@@ -9,9 +8,10 @@ from chain.abi import signature_hash
 from chain.decoding import Decoder
 from chain.identity import Pins
 from chain.node import Node
+from chain.settings import ChainSettings
 
-# Logs its calldata as (topic0, topic1, topic2, repetitions, data...).
-SPEAKER_CODE = "0x60803603806080600037606035" + "5b80156027576040356020356000358460" + "00a3600190036" + "00d565b00"
+# Logs its calldata as (topic0, topic1 + countdown, topic2, repetitions, data...).
+SPEAKER_CODE = "0x60803603806080600037606035" + "5b80156029576040356020358201600035" + "846000a3600190036" + "00d565b00"
 SPEAKER = bytes.fromhex("5eaceaceaceaceaceaceaceaceaceaceaceacea1")
 STRANGER = bytes.fromhex("57a57a57a57a57a57a57a57a57a57a57a57a57a1")
 WORKER = bytes.fromhex("aa" * 20)
@@ -38,13 +38,13 @@ class Lab:
         self.pins = Pins(31337, 0, genesis_hash)
 
     async def claim(self, *job_ids: int, repeat: int = 1, by: bytes = SPEAKER) -> None:
-        """One block with a transaction for each job, in which it is claimed `repeat` times."""
+        """One block with a transaction for each job, which claims the `repeat` jobs from it on, the last first."""
         for job_id in job_ids:
             await self.send(by, claim_data(job_id, repeat))
         await self.mine()
 
     async def complete(self, job_id: int, response_cid: str) -> None:
-        data = words(signature_hash(COMPLETED), job_id, WORKER, 1) + encode(["string"], [response_cid])
+        data = words(signature_hash(COMPLETED), job_id - 1, WORKER, 1) + encode(["string"], [response_cid])
         await self.send(SPEAKER, data)
         await self.mine()
 
@@ -83,12 +83,23 @@ async def open_lab(node: Node) -> Lab:
 
 
 def claim_data(job_id: int, repeat: int = 1) -> bytes:
-    return words(signature_hash(CLAIMED), job_id, WORKER, repeat, 1_700_000_000)
+    return words(signature_hash(CLAIMED), job_id - 1, WORKER, repeat, 1_700_000_000)
 
 
 def words(*values: int | bytes) -> bytes:
     return b"".join(each.to_bytes(32, "big") if isinstance(each, int) else each.rjust(32, b"\0") for each in values)
 
 
-def job_ids(facts: Sequence[Any]) -> list[int]:
-    return [fact.job_id for fact in facts]
+def impatient(rpc_url: str, **others: Any) -> ChainSettings:
+    """Settings that try again at once, so that faults and their end show within a test."""
+    quick: dict[str, Any] = {
+        "finality": "depth:8",
+        "attempts": 2,
+        "backoff_s": 0.01,
+        "backoff_max_s": 0.03,
+        "request_timeout_s": 2,
+        "poll_interval_s": 0.02,
+        "stale_after_s": 0.3,
+        "behind_after_s": 0.4,
+    }
+    return ChainSettings(rpc_url=rpc_url, **(quick | others))

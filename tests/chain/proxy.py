@@ -1,0 +1,102 @@
+"""A node's provider that can be told to lie, to lag, to hang, to limit, and to lose its WebSockets."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+from aiohttp import web
+
+Lie = Callable[[str, list[Any], Any], Any]
+
+
+class Proxy:
+    """Stands before a node: `lie` may change each result, `spoil` each body, the other members the manners."""
+
+    def __init__(self, upstream: str) -> None:
+        self.upstream = upstream
+        self._sockets: set[web.WebSocketResponse] = set()
+        self.lie: Lie = lambda _method, _params, result: result
+        self.spoil: Callable[[bytes], bytes] = lambda body: body
+        self.status = 200
+        self.headers: dict[str, str] = {}
+        self.awake = asyncio.Event()
+        self.awake.set()
+        self.refuses_sockets = False
+        self.is_silent = False
+        self.asked: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://127.0.0.1:{self._port}"
+
+    @property
+    def socket_count(self) -> int:
+        return len(self._sockets)
+
+    async def cut_sockets(self) -> None:
+        for socket in list(self._sockets):
+            await socket.close()
+
+    async def __aenter__(self) -> Self:
+        self._http = aiohttp.ClientSession()
+        app = web.Application(client_max_size=2**26)
+        app.router.add_post("/", self._answer)
+        app.router.add_get("/", self._socket)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self._port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.awake.set()
+        await self.cut_sockets()
+        await self._runner.cleanup()
+        await self._http.close()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        asked = await request.json()
+        calls = asked if isinstance(asked, list) else [asked]
+        self.asked += [call["method"] for call in calls]
+        await self.awake.wait()
+        if self.status != 200:
+            return web.Response(status=self.status, headers=self.headers, text="not now")
+        async with self._http.post(self.upstream, json=asked) as response:
+            told = await response.json()
+        by_id = {answer["id"]: answer for answer in (told if isinstance(told, list) else [told])}
+        for call in calls:
+            answer = by_id[call["id"]]
+            if "result" in answer:
+                answer["result"] = self.lie(call["method"], call["params"], answer["result"])
+        return web.Response(body=self.spoil(json.dumps(told).encode()), content_type="application/json")
+
+    async def _socket(self, request: web.Request) -> web.StreamResponse:
+        if self.refuses_sockets:
+            raise web.HTTPServiceUnavailable
+        below = web.WebSocketResponse()
+        await below.prepare(request)
+        self._sockets.add(below)
+        try:
+            async with self._http.ws_connect(self.upstream.replace("http", "ws", 1), max_msg_size=0) as above:
+                pumps = [asyncio.create_task(self._pump(below, above)), asyncio.create_task(self._pump(above, below))]
+                await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+                for pump in pumps:
+                    pump.cancel()
+        finally:
+            self._sockets.discard(below)
+        return below
+
+    async def _pump(self, source: Any, target: Any) -> None:
+        async for message in source:
+            if not self.is_silent:
+                await target.send_str(message.data)
