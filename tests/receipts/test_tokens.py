@@ -4,43 +4,19 @@ from pathlib import Path
 
 import msgspec
 import pytest
-import tokenizers
-from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from receipts.model_manifest import BadModelFiles, ModelManifest, describe, encode_manifest
 from receipts.request import Message
 from receipts.tokens import BadTemplate, CannotCount, FolderTokenizer, agrees, tokenizer_in
+from tests.receipts.byte_tokenizer import TEMPLATE, ids_of, write_tokenizer
 
-TEMPLATE = (
-    "{% for message in messages %}\n"
-    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + eos_token + '\n' -}}\n"
-    "{% endfor %}\n"
-    "{% if messages[0]['role'] == 'assistant' %}{{ raise_exception('who asks?') }}{% endif %}\n"
-    "{% if add_generation_prompt %}\n{{ '<|im_start|>assistant\n' -}}\n{% endif %}\n"
-)
 QUESTION = (Message(role="system", content="Be brief."), Message(role="user", content="héllo wörld"))
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A model folder without weights: one token a byte, and the two tokens of the template."""
-    model = tokenizers.Tokenizer(models.BPE())
-    model.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    model.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=258, special_tokens=["<|im_start|>", "<|im_end|>"], initial_alphabet=alphabet, show_progress=False
-    )
-    model.train_from_iterator([], trainer)
-    model.save(str(tmp_path / "tokenizer.json"))
-    config = {"eos_token": {"content": "<|im_end|>"}, "bos_token": "<|im_start|>", "model_max_length": 2048}
-    (tmp_path / "tokenizer_config.json").write_bytes(msgspec.json.encode(config))
-    (tmp_path / "chat_template.jinja").write_text(TEMPLATE)
+    write_tokenizer(tmp_path)
     return tmp_path
-
-
-def ids_of(folder: Path, text: str) -> list[int]:
-    return list(tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json")).encode(text).ids)
 
 
 def test_a_prompt_is_counted_within_the_chat_template(folder: Path) -> None:
