@@ -1,0 +1,128 @@
+"""The main application: ready-made parts come in, a Litestar application goes out. Nothing is opened here but tasks."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from litestar import Litestar
+from litestar.config.compression import CompressionConfig
+from litestar.config.cors import CORSConfig
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from msgspec import Struct
+
+from api.content import gateway
+from api.explorer.conditional import ByHead
+from api.explorer.routes import Reader
+from api.explorer.routes import router as explorer_router
+from api.observing import Counting, Metrics, name_answer
+from api.pages import docs, probes
+from api.problems import HANDLERS
+from api.prompts.routes import create_router as create_prompts_router
+from api.service.desks import build_desks
+from api.service.ports import ChainReader, Orders
+from api.settings import ApiSettings
+from api.workers import routes as workers
+from domain.ledger import Ledger
+from indexer.explorer.explorer import Explorer
+from receipts.content.access import Content
+from receipts.deployment import Deployment
+
+_log = logging.getLogger(__name__)
+
+
+class Parts(Struct, frozen=True):
+    """What the API works with; whoever wires the house has built and will close them."""
+
+    explorer: Explorer
+    ledger: Ledger
+    content: Content
+    orders: Orders
+    chain: ChainReader
+    deployment: Deployment
+    settings: ApiSettings = ApiSettings()
+
+
+def create_app(parts: Parts) -> Litestar:
+    settings, explorer = parts.settings, parts.explorer
+    metrics = Metrics()
+    desks = build_desks(explorer, parts.ledger, parts.content, parts.orders, parts.chain, parts.deployment, settings)
+
+    @asynccontextmanager
+    async def working(_: Litestar) -> AsyncIterator[None]:
+        """Orders that a crash left unsent are sent, and readers kept informed, for as long as the server runs."""
+        resent = await desks.orders.resume()
+        if resent:
+            _log.info("sent %d orders that were recorded but not sent before", resent)
+        following = asyncio.create_task(desks.jobs.keep_up())
+        try:
+            yield
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+    given = {
+        "explorer": explorer,
+        "reader": Reader(explorer, settings),
+        "desks": desks,
+        "desk": desks.work,
+        "receipts": desks.receipts,
+        "content": parts.content,
+        "chain": parts.chain,
+        "metrics": metrics,
+        "settings": settings,
+    }
+    return Litestar(
+        [
+            create_prompts_router(settings),
+            workers.router,
+            explorer_router,
+            gateway.get_content,
+            gateway.head_content,
+            probes.router,
+            *docs.create_routers(settings.docs_assets),
+        ],
+        dependencies={name: _provide(value) for name, value in given.items()},
+        exception_handlers=HANDLERS,
+        lifespan=[working],
+        middleware=[Counting(metrics), ByHead(explorer)],
+        before_send=[name_answer],
+        request_max_body_size=settings.body_bytes_max,
+        cors_config=_cors(settings),
+        compression_config=CompressionConfig("gzip", gzip_compress_level=5, exclude_opt_key="uncompressed"),
+        openapi_config=_openapi(),
+        logging_config=None,
+    )
+
+
+def _provide(value: Any) -> Provide:
+    return Provide(lambda: value, sync_to_thread=False)
+
+
+def _cors(settings: ApiSettings) -> CORSConfig | None:
+    if not settings.cors_origins:
+        return None
+    shown = [
+        "ETag",
+        "Location",
+        "Idempotency-Key",
+        "Idempotent-Replayed",
+        "X-Request-Id",
+        "Tally-Head",
+        "Tally-Finality",
+    ]
+    return CORSConfig(allow_origins=list(settings.cors_origins), expose_headers=shown)
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Tallystick",
+        version=version("tallystick"),
+        description="A decentralised inference network whose every answer comes with a receipt that anyone can check.",
+        path="/openapi",
+        render_plugins=[],
+        use_handler_docstrings=False,
+    )

@@ -1,0 +1,1 @@
+"""Pages about the API itself: its description for programs, and two ways to read it that need no internet."""

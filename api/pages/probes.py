@@ -1,0 +1,82 @@
+"""For those who watch over the service: alive, ready, and figures for Prometheus."""
+
+import asyncio
+import time
+from importlib.metadata import version
+
+from litestar import Response, Router, get
+from litestar.di import NamedDependency
+from msgspec import Struct
+
+from api.observing import Metrics
+from api.problems import documented
+from api.service.desks import Desks
+from api.service.ports import ChainReader
+from api.service.refusals import Unready
+from indexer.explorer.explorer import Explorer
+
+CATCH_UP_S = 1.0
+
+
+class IndexBehind(Unready):
+    """The index is behind the chain."""
+
+    remedy = "Wait until it has caught up; `tallystick status` shows how far it is."
+
+
+class HealthOut(Struct, frozen=True):
+    status: str
+    version: str
+
+
+class ReadyOut(Struct, frozen=True):
+    """The index shows the chain's newest block."""
+
+    ready: bool
+    head: int
+    final: int
+    chain_head: int
+
+
+@get("/health", operation_id="health", summary="Is the service alive", sync_to_thread=False)
+def health() -> HealthOut:
+    return HealthOut("ok", version("tallystick"))
+
+
+@get(
+    "/ready",
+    operation_id="ready",
+    summary="Is the index at the chain's head",
+    description="Needs no inference engine: an order can be placed and will be answered when a worker comes.",
+    responses=documented(s503="The index is behind the chain, or the chain does not answer"),
+)
+async def ready(explorer: NamedDependency[Explorer], chain: NamedDependency[ChainReader]) -> ReadyOut:
+    """A block that was mined this moment is waited for, so that a busy chain does not look like an ill index."""
+    chain_head = await chain.head()
+    deadline = time.monotonic() + CATCH_UP_S
+    while True:
+        seen = explorer.version
+        head = explorer.head()
+        left_s = deadline - time.monotonic()
+        if head.number >= chain_head:
+            return ReadyOut(True, head.number, head.final, chain_head)
+        if left_s <= 0:
+            raise IndexBehind(f"the chain is at block {chain_head}, the index at {head.number}")
+        await explorer.changed(seen, left_s)
+
+
+@get("/metrics", operation_id="metrics", summary="Figures for Prometheus", media_type="text/plain")
+async def metrics(
+    metrics: NamedDependency[Metrics], explorer: NamedDependency[Explorer], desks: NamedDependency[Desks]
+) -> Response[bytes]:
+    stats = await asyncio.to_thread(explorer.queries.stats)
+    metrics.head.set(stats.head)
+    metrics.final.set(stats.final)
+    for state in ("open", "claimed", "answered", "settled", "cancelled", "expired"):
+        metrics.jobs.labels(state).set(getattr(stats, state))
+    metrics.streams.set(desks.stories.streams)
+    metrics.workers.set(desks.work.connected)
+    return Response(metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+router = Router("/", route_handlers=[health, ready, metrics], tags=["operation"])

@@ -1,0 +1,1 @@
+"""Our own orders: ask, follow the answer, read it, check it."""

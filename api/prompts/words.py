@@ -1,0 +1,57 @@
+"""Our job to the JSON of /v1/prompts, their JSON to our question: pure, no HTTP."""
+
+from api.prompts.shapes import Links, OrderOut, PromptIn, PromptOut, QuoteOut, ReceiptOut
+from api.rendering import render
+from api.service.orders import Question
+from api.service.quoting import Quote
+from indexer.explorer.rows import JobRow, ReceiptRow
+from receipts.request import SCHEMA, Message, Request
+
+
+def question_in(body: PromptIn) -> Question:
+    messages = None
+    if body.messages is not None:
+        messages = tuple(Message(role=message.role, content=message.content) for message in body.messages)
+    request = Request(
+        schema=SCHEMA,
+        prompt=body.prompt,
+        messages=messages,
+        max_tokens=body.max_tokens,
+        temperature=body.temperature,
+        top_p=body.top_p,
+        stop=body.stop,
+        seed=body.seed,
+    )
+    return Question(request=request, model=body.model, value=None if body.value is None else int(body.value))
+
+
+def order_out(job: JobRow) -> OrderOut:
+    return render(job, OrderOut, job_id=str(job.job_id), model=job.model_id, links=_links(job))
+
+
+def prompt_out(job: JobRow, receipt: ReceiptRow | None, answer: str | None) -> PromptOut:
+    return render(
+        job,
+        PromptOut,
+        job_id=str(job.job_id),
+        model=job.model_id,
+        links=_links(job),
+        answer=answer,
+        receipt=None if receipt is None else render(receipt, ReceiptOut),
+    )
+
+
+def quote_out(quoted: Quote) -> QuoteOut:
+    return render(
+        quoted.model,
+        QuoteOut,
+        model=quoted.model.model_id,
+        prompt_tokens=quoted.prompt_tokens,
+        max_tokens=quoted.max_tokens,
+        amount=str(quoted.amount),
+    )
+
+
+def _links(job: JobRow) -> Links:
+    own = f"/v1/prompts/{job.job_id}"
+    return Links(own, f"{own}/events", f"{own}/evidence")

@@ -1,0 +1,67 @@
+"""What the service needs from the chain, said in its own words; whoever wires the house brings the real thing."""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from api.service.refusals import Refusal, Unready
+
+
+class ChainUnready(Unready):
+    """The chain's node does not answer, or not in time."""
+
+
+class OrderRefused(Refusal):
+    """The chain refused the order's transaction, or nobody can pay for it."""
+
+    remedy = "Read the reason; top up the gateway's account with `tallystick wallet top-up` if it ran dry."
+
+
+class Order(Struct, frozen=True):
+    """An order to be sent as a transaction; the relayer sends each `key` once, `value` is wei."""
+
+    key: str
+    prompt_cid: str
+    model_id: str
+    max_tokens: int
+    value: int
+
+
+class Orders(Protocol):
+    """Sends orders to the coordinator."""
+
+    async def place(self, order: Order) -> int:
+        """The job's number, once its transaction is mined. However often it is called with one key, before or after a
+        restart, one transaction results. Raises ChainUnready, OrderRefused."""
+
+
+class Books(Struct, frozen=True):
+    """What the contracts themselves say of their money after one block, in wei; balances are the chain's."""
+
+    open_escrow: int
+    credit: int
+    stakes: int
+    coordinator_balance: int
+    registry_balance: int
+
+
+class BlockData(Struct, frozen=True):
+    """A block as its node tells it: the RLP of its header, and of each receipt as EIP-2718 has it, in order."""
+
+    number: int
+    hash: bytes
+    header: bytes
+    receipts: tuple[bytes, ...]
+
+
+class ChainReader(Protocol):
+    """Reads the chain's own word, where the index is not enough. Every method raises ChainUnready."""
+
+    async def head(self) -> int:
+        """The number of the node's newest block."""
+
+    async def block(self, block_hash: bytes) -> BlockData:
+        """One block with all its receipts."""
+
+    async def books(self, block_hash: bytes) -> Books:
+        """The contracts' figures after that block."""

@@ -1,0 +1,78 @@
+"""What an order would cost: a model's terms and token counts come in, the wei to put in escrow come out."""
+
+import difflib
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from api.service.refusals import Invalid
+from indexer.explorer.rows import ModelRow
+
+
+class UnknownModel(Invalid):
+    """No model has that name."""
+
+
+class InactiveModel(Invalid):
+    """The model takes no orders."""
+
+
+class TokensOutOfRange(Invalid):
+    """The model allows another number of tokens."""
+
+
+class ValueTooSmall(Invalid):
+    """The order may cost more than it offers."""
+
+
+class Quote(Struct, frozen=True):
+    """The most an order may cost, in wei: what is not used comes back."""
+
+    model: ModelRow
+    prompt_tokens: int
+    max_tokens: int
+    amount: int
+
+
+def choose(models: Sequence[ModelRow], named: str | None, default: str) -> ModelRow:
+    """The model asked for; without a name the default, or the only one there is. Raises UnknownModel, InactiveModel."""
+    active = [model for model in models if model.is_active]
+    wanted = named or default or (active[0].model_id if len(active) == 1 else "")
+    names = [model.model_id for model in active]
+    listed = f"There are: {', '.join(names)}." if names else "No model is registered yet: `tallystick model add`."
+    if not wanted:
+        raise UnknownModel("no model is named, and this server has no default", f"Name one in `model`. {listed}")
+    model = next((model for model in models if model.model_id == wanted), None)
+    if model is None:
+        close = difflib.get_close_matches(wanted, names, n=1)
+        raise UnknownModel(f"there is no model {wanted!r}", f"Did you mean {close[0]!r}?" if close else listed)
+    if not model.is_active:
+        raise InactiveModel(f"model {wanted!r} is registered but switched off by its owner", listed)
+    return model
+
+
+def quote(model: ModelRow, prompt_tokens: int, max_tokens: int) -> Quote:
+    """Raises TokensOutOfRange."""
+    if not 1 <= max_tokens <= model.max_tokens:
+        raise TokensOutOfRange(
+            f"max_tokens is {max_tokens}; {model.model_id!r} allows 1 to {model.max_tokens}",
+            f"Set max_tokens to at most {model.max_tokens}.",
+        )
+    if prompt_tokens < 0:
+        raise TokensOutOfRange(f"prompt_tokens is {prompt_tokens}", "Count from 0.")
+    amount = prompt_tokens * model.price_prompt_token + max_tokens * model.price_completion_token
+    return Quote(model, prompt_tokens, max_tokens, amount)
+
+
+def check_value(quoted: Quote, value: int) -> None:
+    """Refuses a value that may not cover the order, with what would. Raises ValueTooSmall."""
+    if value >= quoted.amount:
+        return
+    left = value - quoted.prompt_tokens * quoted.model.price_prompt_token
+    affordable = left // quoted.model.price_completion_token if quoted.model.price_completion_token else 0
+    lower = f"Lower max_tokens to {affordable}, or raise" if affordable >= 1 else "Raise"
+    raise ValueTooSmall(
+        f"the value is {value} wei, the order may cost {quoted.amount} ({quoted.prompt_tokens} prompt tokens"
+        f" and {quoted.max_tokens} completion tokens)",
+        f"{lower} value to {quoted.amount}.",
+    )

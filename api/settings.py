@@ -1,0 +1,55 @@
+"""How the API behaves: one frozen struct. A value out of range is refused with its field named."""
+
+from msgspec import Struct
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+class ApiSettings(Struct, frozen=True):
+    """Sizes in bytes unless named otherwise, times in seconds. Defaults suit one machine."""
+
+    host: str = "127.0.0.1"
+    port: int = 8001
+    kubo_port: int = 5001
+    cors_origins: tuple[str, ...] = ()
+    docs_assets: str = ""
+    body_bytes_max: int = 1 * MIB
+    upload_bytes_max: int = 64 * MIB
+    prompt_bytes_max: int = 64 * KIB
+    default_model: str = ""
+    default_max_tokens: int = 256
+    template_tokens: int = 64
+    message_tokens: int = 16
+    order_wait_s: float = 30.0
+    answer_wait_s_max: float = 60.0
+    page_rows: int = 20
+    page_rows_max: int = 100
+    stories_max: int = 1_000
+    story_events_max: int = 1_024
+    heartbeat_s: float = 15.0
+    slow_reader_s: float = 30.0
+    streams_max: int = 2_000
+    workers_max: int = 256
+    worker_message_bytes_max: int = 64 * KIB
+    worker_hello_s: float = 10.0
+    claim_wait_s: float = 5.0
+    resume_orders_facts: int = 100_000
+    follow_interval_s: float = 0.02
+    head_age_s_max: float = 60.0
+
+    def __post_init__(self) -> None:
+        for name in ("port", "kubo_port"):
+            if not 0 <= getattr(self, name) <= 65535:
+                raise ValueError(f"{name} is {getattr(self, name)}: a port is 0 (any free one) to 65535")
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if isinstance(value, int | float) and name not in ("port", "kubo_port") and value <= 0:
+                raise ValueError(f"{name} is {value}: it must be more than 0")
+        if self.prompt_bytes_max > self.body_bytes_max:
+            raise ValueError(
+                f"prompt_bytes_max is {self.prompt_bytes_max}, more than body_bytes_max ({self.body_bytes_max}):"
+                " such a prompt could never arrive"
+            )
+        if self.page_rows > self.page_rows_max:
+            raise ValueError(f"page_rows is {self.page_rows}, more than page_rows_max ({self.page_rows_max})")
