@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
+from eth_utils import to_bytes
 
 from scripts.deploy import deploy
+from tests.contracts.notary import Notary
 from tests.contracts.terms import MODEL_CID, MODEL_ID, STAKE, TERMS
 
 
@@ -59,3 +61,8 @@ def rival(accounts: Any, nodes: ContractInstance) -> AccountAPI:
     """Another node that may claim."""
     nodes.registerNode(1024, 0, 50, sender=accounts[3], value=STAKE)
     return accounts[3]
+
+
+@pytest.fixture(scope="session")
+def notary(coordinator: ContractInstance) -> Notary:
+    return Notary(to_bytes(hexstr=coordinator.address))
