@@ -16,11 +16,25 @@ from chain.errors import Fatal, Retryable
 from chain.node import Node
 from chain.outbox import Outbox
 from chain.outgoing import LONG_AGO, Outgoing, TransactionReceipt
-from chain.pricing import GWEI, Order
+from chain.pricing import GWEI, NotEnoughFunds, Order, TooDear, TooLarge
 from chain.signing import DEVELOPMENT_CHAINS, Signer
-from chain.watching import RelayCounts, RelayPolicy, Watch
+from chain.watching import NonceMismatch, RelayCounts, RelayPolicy, Watch
 from chain.wire import hex_of
 from domain.ledger import Ledger
+
+__all__ = [
+    "NonceMismatch",
+    "NonceTaken",
+    "NotEnoughFunds",
+    "NotMined",
+    "RelayCounts",
+    "RelayPolicy",
+    "Relayer",
+    "TooDear",
+    "TooLarge",
+    "TransactionReceipt",
+    "UnknownKey",
+]
 
 DEVELOPMENT_POLL_S = 0.05
 FASTEST_POLL_S = 0.005
