@@ -1,7 +1,6 @@
 """A ledger, its tip and an explorer over both, in one folder."""
 
 from pathlib import Path
-from types import TracebackType
 
 from domain.facts import BlockFinalised
 from domain.ledger import Ledger, Position, Tip
@@ -44,7 +43,5 @@ class Place:
     def __enter__(self) -> "Place":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
