@@ -133,6 +133,7 @@ class Board:
         self._jobs: dict[int, Job] = {}
         self._bases: dict[int, Job] = {}
         self._unfinal: dict[int, list[tuple[int, JobFact]]] = {}
+        self._closed: set[int] = set()
 
     def place(self, jobs: Iterable[Job]) -> None:
         """Takes over jobs as the contract gave them at a final block."""
@@ -159,8 +160,7 @@ class Board:
         return touched
 
     def finalise(self, number: int) -> list[Job]:
-        """Blocks up to `number` are final: returns the jobs that are closed for good, and forgets them."""
-        closed = []
+        """Blocks up to `number` are final: returns the jobs that are closed for good, to be forgotten when noted."""
         for job_id in [job for job, facts in self._unfinal.items() if facts[0][0] <= number]:
             facts = self._unfinal[job_id]
             base = self._bases.get(job_id)
@@ -171,14 +171,14 @@ class Board:
             if base is not None:
                 self._bases[job_id] = base
                 if base.is_closed:
-                    closed.append(base)
-                    self.forget(job_id)
-        return closed
+                    self._closed.add(job_id)
+        return [self._bases[job_id] for job_id in sorted(self._closed)]
 
     def forget(self, job_id: int) -> None:
         self._jobs.pop(job_id, None)
         self._bases.pop(job_id, None)
         self._unfinal.pop(job_id, None)
+        self._closed.discard(job_id)
 
     def get(self, job_id: int) -> Job | None:
         return self._jobs.get(job_id)

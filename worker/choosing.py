@@ -54,17 +54,20 @@ class Chooser:
         return self._declined.get(job_id)
 
     def candidates(self, room: int, now: float) -> list[Job]:
-        """The jobs to consider next. Two workers that both began with the oldest would race for every one."""
+        """The jobs to `consider` next, each just once.
+
+        Two workers that both began with the oldest would race for every one.
+        """
         if room < 1:
             return []
         self._declined = {job_id: why for job_id, why in self._declined.items() if self._board.get(job_id)}
         open_jobs = sorted((job for job in self._board if self._is_new(job, now)), key=lambda job: job.job_id)
-        window = open_jobs[: room * WINDOW]
-        return sorted(window, key=self._turn)[:room]
+        chosen = sorted(open_jobs[: room * WINDOW], key=self._turn)[:room]
+        self._considering.update(job.job_id for job in chosen)
+        return chosen
 
     async def consider(self, job: Job, now: float) -> bool:
         """Accepts the job or remembers why not; whether it was accepted."""
-        self._considering.add(job.job_id)
         try:
             gas_wei = (CLAIM_GAS + SETTLE_GAS) * await self._price_of_gas()
             screen(job, self._terms, gas_wei, now)
@@ -77,11 +80,12 @@ class Chooser:
         except (ContentError, EngineUnavailable, Retryable) as fault:
             self._postpone(job, str(fault))
             return False
+        else:
+            await self._journal.record({job.job_id: JobAccepted(job.job_id, time.time_ns() // 1_000_000)})
+            self._not_before.pop(job.job_id, None)
+            return True
         finally:
             self._considering.discard(job.job_id)
-        await self._journal.record({job.job_id: JobAccepted(job.job_id, time.time_ns() // 1_000_000)})
-        self._not_before.pop(job.job_id, None)
-        return True
 
     def _is_new(self, job: Job, now: float) -> bool:
         if job.job_id in self._declined or job.job_id in self._considering or self._journal.get(job.job_id):

@@ -122,9 +122,9 @@ class Work(Struct, frozen=True):
 
 def fold(work: Work | None, fact: WorkFact, version: int) -> Work | None:
     """The work after `fact`; None until it was accepted."""
-    if isinstance(fact, JobAccepted):
-        return work or Work(fact.job_id, fact.at, version)
-    return None if work is None else replace(_advance(work, fact), version=version)
+    if work is None:
+        return Work(fact.job_id, fact.at, version) if isinstance(fact, JobAccepted) else None
+    return replace(_advance(work, fact), version=version)
 
 
 def _advance(work: Work, fact: WorkFact) -> Work:

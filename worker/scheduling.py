@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Iterable
 
 from chain.errors import ChainError, Fatal, Reverted
 from chain.relaying import NonceTaken
-from domain.ledger import LedgerError
+from domain.ledger import LedgerBusy, LedgerFull, LedgerUnreachable
 from receipts.content.access import ContentError
 from receipts.statement import FalseStatement, NotInStatement
 
@@ -30,7 +30,7 @@ TICK_S = 0.5
 """Leases and deadlines pass without any news."""
 PAUSE_S = 0.5
 PAUSE_S_MAX = 20.0
-TRANSIENT = (ChainError, ContentError, EngineUnavailable, LedgerError, ProverDied)
+TRANSIENT = (ChainError, ContentError, EngineUnavailable, LedgerBusy, LedgerFull, LedgerUnreachable, ProverDied)
 HOPELESS = (RequestRefused, Declined, FalseStatement, NotInStatement)
 
 log = logging.getLogger(__name__)
@@ -260,7 +260,7 @@ class Scheduler:
         except TRANSIENT as fault:
             self._health.note("chain", str(fault) if isinstance(fault, Fatal) else None)
             await self._pause(jobs, fault)
-        except Exception as fault:
+        except Exception as fault:  # raised where it is seen: by `run`
             self._fatal = fault
         finally:
             self._busy.difference_update(jobs)

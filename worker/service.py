@@ -10,11 +10,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from chain import finality
 from chain.contracts import Contracts
 from chain.following import Follower
 from chain.node import Node
 from chain.relaying import Relayer
 from chain.signing import Signer
+from chain.watching import RelayPolicy
 from domain.ledger import Ledger
 from receipts.canonical import to_hex
 from receipts.content.access import Content, ContentError
@@ -279,7 +281,7 @@ async def _assembled(settings: Settings, parts: Parts) -> AsyncIterator[Worker]:
         gas_cover_percent=settings.gas_cover_percent,
         prompt_bytes_max=settings.prompt_bytes_max,
     )
-    relayer = Relayer(parts.node, parts.ledger, parts.signer)
+    relayer = Relayer(parts.node, parts.ledger, parts.signer, _relay_policy(parts.node))
     await relayer.start()
     uplink = Uplink(settings.api_url, worker, parts.signer.sign_message)
     prover = ProofPool(parts.receipts, deployment.chain_id, settings.provers, settings.prover_nice)
@@ -298,6 +300,12 @@ async def _assembled(settings: Settings, parts: Parts) -> AsyncIterator[Worker]:
     finally:
         prover.close()
         await uplink.close()
+
+
+def _relay_policy(node: Node) -> RelayPolicy:
+    """Transactions are kept an eye on until they are as deep as the chain's settings call final."""
+    rule = finality.parse(node.settings.finality)
+    return RelayPolicy(depth=rule.blocks) if isinstance(rule, finality.Depth) else RelayPolicy()
 
 
 async def _manifest(settings: Settings, parts: Parts) -> bytes:

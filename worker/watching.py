@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 
 from chain.news import Extended, Finalised, News, Reorganised
-from domain.facts import NodeDeregistered, NodeRegistered, NodeSlashed, StakeAdded
+from domain.facts import ChainFact, NodeDeregistered, NodeRegistered, NodeSlashed, StakeAdded
 
 from .board import Board, Job
 from .deciding import ending
@@ -32,23 +33,12 @@ class Watcher:
         self.standing_changed = True
         """Whether something happened that may decide if we may claim; whoever looks it up clears it."""
 
-    async def run(self, news: AsyncIterator[News]) -> None:
+    async def run(self, news: AsyncGenerator[News, None]) -> None:
         """Until the news end, or the chain raises."""
-        async for piece in news:
-            match piece:
-                case Extended(block):
-                    self.board.extend(block.number, [occurrence.fact for occurrence in block.occurrences])
-                    self._note_standing([occurrence.fact for occurrence in block.occurrences])
-                    await self._reach(block.number, block.timestamp)
-                case Reorganised(from_number, _):
-                    changed = self.board.drop_from(from_number)
-                    ours = sorted(job_id for job_id in changed if self._journal.get(job_id))
-                    log.warning("blocks from %d on were reorganised away; jobs of ours in them: %s", from_number, ours)
-                    self.standing_changed = True
-                    self._head = from_number - 1
-                case Finalised(number):
-                    await self._close(self.board.finalise(number))
-            self._wake()
+        async with aclosing(news):
+            async for piece in news:
+                await self._take(piece)
+                self._wake()
 
     def now(self) -> float:
         """The chain's time: its newest block's and what passed since, or the clock's where that is later."""
@@ -58,6 +48,22 @@ class Watcher:
         """Returns when the board holds block `number`."""
         async with self._moved:
             await self._moved.wait_for(lambda: self._head >= number)
+
+    async def _take(self, piece: News) -> None:
+        match piece:
+            case Extended(block):
+                facts = [occurrence.fact for occurrence in block.occurrences]
+                self.board.extend(block.number, facts)
+                self._note_standing(facts)
+                await self._reach(block.number, block.timestamp)
+            case Reorganised(from_number, _):
+                changed = self.board.drop_from(from_number)
+                ours = sorted(job_id for job_id in changed if self._journal.get(job_id))
+                log.warning("blocks from %d on were reorganised away; jobs of ours in them: %s", from_number, ours)
+                self.standing_changed = True
+                self._head = from_number - 1
+            case Finalised(number):
+                await self._close(self.board.finalise(number))
 
     async def _reach(self, number: int, timestamp: int) -> None:
         self._head, self._head_time, self._head_seen = number, timestamp, time.monotonic()
@@ -73,7 +79,9 @@ class Watcher:
                 facts[job.job_id] = Settled() if reason is None else Abandoned(reason)
         if facts:
             await self._journal.record(facts)
+        for job in closed:
+            self.board.forget(job.job_id)
 
-    def _note_standing(self, facts: list[object]) -> None:
+    def _note_standing(self, facts: Sequence[ChainFact]) -> None:
         if any(isinstance(fact, NODE_FACTS) and fact.node == self._worker for fact in facts):
             self.standing_changed = True
