@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     anchor = parser.add_mutually_exclusive_group()
     anchor.add_argument("--block-hash", help="hash of the settling block, from a source that you trust")
     anchor.add_argument("--rpc", help="URL of a node that you trust to know its chain")
-    parser.add_argument("--model", type=Path, help="folder of the model, to count tokens again")
+    parser.add_argument("--tokenizer", type=Path, help="folder of the model, to count tokens again")
     parser.add_argument("--oracle", action="store_true", help="check the proof in pure Python, by py_ecc")
     return parser
 
@@ -62,7 +62,7 @@ def _verify(options: argparse.Namespace) -> Verdict:
         deployment,
         block_hash=_hash(options.block_hash),
         block_hash_at=_asking(options.rpc, deployment),
-        tokenizer_of=tokenizer_in(options.model) if options.model else None,
+        tokenizer_of=tokenizer_in(options.tokenizer) if options.tokenizer else None,
         pairing_check=_oracle() if options.oracle else verify,
     )
 

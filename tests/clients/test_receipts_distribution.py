@@ -58,7 +58,7 @@ def test_it_brings_neither_ape_nor_duckdb_nor_vllm(command: Path) -> None:
 
 
 def test_an_anchored_bundle_is_verified(command: Path) -> None:
-    done = verifying(command, BUNDLE, "--deployment", PINS, "--block-hash", BLOCK_HASH, "--model", STORED / "model")
+    done = verifying(command, BUNDLE, "--deployment", PINS, "--block-hash", BLOCK_HASH, "--tokenizer", STORED / "model")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("verified\n")
     assert "ok      tokens      recounted" in done.stdout

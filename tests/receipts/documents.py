@@ -1,5 +1,6 @@
 """A receipt body of an invented job, for tests that need one but no chain."""
 
+from collections.abc import Callable
 from typing import Any
 
 from coincurve import PrivateKey
@@ -8,14 +9,19 @@ from receipts.canonical import to_hex, to_word
 from receipts.document import Engine, ReceiptBody, Sampling, receipt_id
 from receipts.keccak import keccak256
 
-KEY = PrivateKey(bytes([7]) * 32)
-WORKER = keccak256(KEY.public_key.format(compressed=False)[1:])[12:]
+KEY = bytes([7]) * 32
+WORKER = keccak256(PrivateKey(KEY).public_key.format(compressed=False)[1:])[12:]
 COORDINATOR = bytes([9]) * 20
 
 
-def sign_digest(digest: bytes) -> bytes:
-    signature = KEY.sign_recoverable(digest, hasher=None)
-    return signature[:64] + bytes([signature[64] + 27])
+def sign_digest_with(key: bytes) -> Callable[[bytes], bytes]:
+    """What a worker's key makes of a digest: r, s and v."""
+
+    def sign_digest(digest: bytes) -> bytes:
+        signature = PrivateKey(key).sign_recoverable(digest, hasher=None)
+        return signature[:64] + bytes([signature[64] + 27])
+
+    return sign_digest
 
 
 def body(**changes: Any) -> ReceiptBody:

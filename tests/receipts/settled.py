@@ -6,11 +6,9 @@ Nothing is invented but the answer: tokens are counted by a real tokenizer, the 
 
 import hashlib
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from coincurve import PrivateKey
 from msgspec import Struct
 
 from chain.integrity import check_receipts, encode_header, encode_receipt
@@ -29,6 +27,7 @@ from receipts.statement import PrivatePart, job_key, new_salt, state, unpack_ter
 from receipts.tokens import FolderTokenizer
 from tests.network import Account, Network, deployed, running
 from tests.receipts.byte_tokenizer import ids_of, write_tokenizer
+from tests.receipts.documents import sign_digest_with
 
 STORED = Path(__file__).parent / "sample"
 MODEL_ID = "tiny"
@@ -73,14 +72,6 @@ def settle(network: Network, model: Path) -> Settled:
     block, receipts = _settle_in_company(network, worker, document)
     bundle = build(document, prompt=prompt, response=response, model=manifest, header=block, receipts=receipts)
     return Settled(bundle, network.deployment, model)
-
-
-def sign_digest_with(key: bytes) -> Callable[[bytes], bytes]:
-    def sign_digest(digest: bytes) -> bytes:
-        signature = PrivateKey(key).sign_recoverable(digest, hasher=None)
-        return signature[:64] + bytes([signature[64] + 27])
-
-    return sign_digest
 
 
 def _order(network: Network, prompt_cid: str) -> int:

@@ -18,9 +18,9 @@ from receipts.document import (
     recover,
     sign,
 )
-from tests.receipts.documents import COORDINATOR, WORKER, body, sign_digest
+from tests.receipts.documents import COORDINATOR, KEY, WORKER, body, sign_digest_with
 
-SIGNED = sign(body(), sign_digest)
+SIGNED = sign(body(), sign_digest_with(KEY))
 ENCODED = encode_document(SIGNED)
 
 
@@ -46,7 +46,7 @@ def test_a_receipt_is_known_by_chain_coordinator_and_job() -> None:
 
 def test_signing_for_another_provider_is_refused() -> None:
     with pytest.raises(BadSignature, match="but names 0x2222"):
-        sign(body(provider="0x" + "22" * 20), sign_digest)
+        sign(body(provider="0x" + "22" * 20), sign_digest_with(KEY))
 
 
 def test_any_character_changed_is_refused() -> None:

@@ -20,7 +20,8 @@ from receipts.oracle import verify_slowly
 from receipts.tokens import tokenizer_in
 from receipts.verification import Verdict, verify_bundle
 from tests.network import WORKERS
-from tests.receipts.settled import STORED, sign_digest_with
+from tests.receipts.documents import sign_digest_with
+from tests.receipts.settled import STORED
 
 DATA = (STORED / "bundle.json").read_bytes()
 PINS = load(STORED / "deployment.json")
