@@ -62,7 +62,7 @@ class Branch:
         dropped = tuple([each.hash for each in self._links[kept:]])
         if dropped:
             del self._links[kept:]
-            yield Reorganised(number + 1, dropped)
+            yield Reorganised(self.top.number + 1, dropped)
 
     def finalise(self, bound: int) -> Iterator[News]:
         count = min(max(bound - self.bottom.number, 0), len(self._links))

@@ -138,12 +138,8 @@ def _fork_fields(header: Header) -> list[bytes]:
         (header.parent_beacon_block_root, 32),
         (header.requests_hash, 32),
     )
-    parts = []
-    for text, size in fields:
-        if text is None:
-            break
-        parts.append(octets(text, size) if size else rlp.integer_bytes(quantity(text, 256)))
-    return parts
+    present = [(text, size) for text, size in fields if text is not None]
+    return [octets(text, size) if size else rlp.integer_bytes(quantity(text, 256)) for text, size in present]
 
 
 def _encode_log(log: Log) -> bytes:

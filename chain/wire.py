@@ -6,7 +6,7 @@ from chain.errors import Garbled
 
 
 class Header(Struct, frozen=True, rename="camel", gc=False):
-    """A block's header; what later forks added is optional, and ends at the first absent field."""
+    """A block's header; what later forks added is optional."""
 
     hash: str
     parent_hash: str
@@ -77,23 +77,25 @@ class WireReceipt(Struct, frozen=True, rename="camel", gc=False, kw_only=True):
 
 def quantity(text: str, bits: int = 64) -> int:
     """A number of at most `bits` bits. Raises Garbled for anything else."""
-    try:
-        number = int(text, 16) if text[:2] == "0x" else -1
-    except ValueError:
-        number = -1
-    if number < 0 or number >> bits:
-        raise Garbled(f"{text[:80]!r} is not a hex number of at most {bits} bits")
-    return number
+    if text[:2] == "0x" and text.isalnum() and text.isascii():  # or int() would take spaces and underscores
+        try:
+            number = int(text, 16)
+        except ValueError:
+            number = -1
+        if number >= 0 and not number >> bits:
+            return number
+    raise Garbled(f"{text[:80]!r} is not a hex number of at most {bits} bits")
 
 
 def octets(text: str, size: int | None = None) -> bytes:
     """The bytes that hex text stands for, `size` of them where that is given. Raises Garbled for anything else."""
-    if text[:2] == "0x" and (size is None or len(text) == 2 + 2 * size):
-        try:
-            return bytes.fromhex(text[2:])
-        except ValueError:
-            pass
-    raise Garbled(f"{text[:80]!r} is not {'' if size is None else f'{size} bytes of '}hex data")
+    try:
+        data = bytes.fromhex(text[2:])
+    except ValueError:
+        data = None
+    if text[:2] != "0x" or data is None or 2 + 2 * len(data) != len(text) or len(data) != (size or len(data)):
+        raise Garbled(f"{text[:80]!r} is not {'' if size is None else f'{size} bytes of '}hex data")
+    return data
 
 
 def hex_of(data: bytes) -> str:

@@ -1,5 +1,7 @@
 """A development chain whose one contract logs what it is told to, for tests that need real blocks with our events."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from eth_abi.abi import encode
@@ -15,6 +17,7 @@ SPEAKER_CODE = "0x60803603806080600037606035" + "5b80156029576040356020358201600
 SPEAKER = bytes.fromhex("5eaceaceaceaceaceaceaceaceaceaceaceacea1")
 STRANGER = bytes.fromhex("57a57a57a57a57a57a57a57a57a57a57a57a57a1")
 WORKER = bytes.fromhex("aa" * 20)
+LOOK_EACH_S = 0.002
 
 
 def event(name: str, *inputs: tuple[str, str, bool]) -> dict[str, Any]:
@@ -48,9 +51,9 @@ class Lab:
         await self.send(SPEAKER, data)
         await self.mine()
 
-    async def send(self, to: bytes, data: bytes) -> str:
+    async def send(self, to: bytes, data: bytes, gas: int = 20_000_000) -> str:
         sender = (await self.node.call("eth_accounts"))[0]
-        order = {"from": sender, "to": "0x" + to.hex(), "data": "0x" + data.hex(), "gas": hex(20_000_000)}
+        order = {"from": sender, "to": "0x" + to.hex(), "data": "0x" + data.hex(), "gas": hex(gas)}
         digest: str = await self.node.call("eth_sendTransaction", [order])
         return digest
 
@@ -103,3 +106,12 @@ def impatient(rpc_url: str, **others: Any) -> ChainSettings:
         "behind_after_s": 0.4,
     }
     return ChainSettings(rpc_url=rpc_url, **(quick | others))
+
+
+async def eventually(holds: Callable[[], bool], timeout_s: float = 10) -> None:
+    """Waits for a condition, at most so long."""
+    for _ in range(int(timeout_s / LOOK_EACH_S)):
+        if holds():
+            return
+        await asyncio.sleep(LOOK_EACH_S)
+    raise TimeoutError(f"not so after {timeout_s} s")

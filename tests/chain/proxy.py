@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +25,7 @@ class Proxy:
         self.headers: dict[str, str] = {}
         self.awake = asyncio.Event()
         self.awake.set()
+        self.shuffles = False
         self.refuses_sockets = False
         self.is_silent = False
         self.asked: list[str] = []
@@ -78,6 +80,8 @@ class Proxy:
             answer = by_id[call["id"]]
             if "result" in answer:
                 answer["result"] = self.lie(call["method"], call["params"], answer["result"])
+        if self.shuffles and isinstance(told, list):
+            random.shuffle(told)
         return web.Response(body=self.spoil(json.dumps(told).encode()), content_type="application/json")
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
