@@ -63,10 +63,11 @@ class Relayer:
         self.signer = signer
         self._node = node
         self._outbox = Outbox(ledger, signer)
-        self._watch = Watch(node, self._outbox, signer.address, self.policy)
+        self._watch = Watch(node, self._outbox, signer, self.policy)
         self._is_development = signer.chain_id in DEVELOPMENT_CHAINS
         usual_s = DEVELOPMENT_POLL_S if self._is_development else node.settings.poll_interval_s
         self._poll_s = self.policy.poll_s or usual_s
+        self._is_started = False
         self._trouble: Fatal | None = None
         self._turn = asyncio.Lock()
         self._looking = asyncio.Lock()
@@ -87,6 +88,7 @@ class Relayer:
     async def start(self) -> None:
         """Takes in what the ledger has on its way. Raises NonceMismatch when the chain tells another story."""
         await self._watch.start()
+        self._is_started = True
 
     async def submit(self, key: str, to: bytes, data: bytes = b"", value: int = 0, gas: int | None = None) -> bytes:
         """Sends a transaction under `key`, once however often it is asked; its hash. Nonces follow the order of calls.
@@ -140,6 +142,8 @@ class Relayer:
         async with self._turn:
             if self._trouble is not None:
                 raise self._trouble
+            if not self._is_started:
+                await self.start()
             outgoing = await self._outbox.find(order.key)
             if outgoing is None:
                 cap, margin = self.policy.max_fee_cap_gwei * GWEI, self.policy.gas_margin_percent
@@ -162,6 +166,7 @@ class Relayer:
             except Retryable as fault:
                 log.warning("relayer of %s: %s", self.signer, fault)
             except Fatal as fault:
+                log.error("relayer of %s stops: %s", self.signer, fault)
                 self._trouble = fault
                 raise
             finally:

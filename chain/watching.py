@@ -7,15 +7,17 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from chain import fees
-from chain.errors import Fatal, Refused, Retryable
+from chain.errors import Fatal, Refused, Retryable, WrongChain
 from chain.node import Call, Node
 from chain.outbox import Outbox
 from chain.outgoing import LONG_AGO, Outgoing, read_receipt
 from chain.pricing import GWEI
+from chain.signing import Signer
 from chain.wire import Header, WireReceipt, hex_of, quantity
 
 UNSENT_RETRY_S = 1.0
 RECHECK_S = 1.0
+RECENT_NONCES = 64
 RECEIPTS_PER_BATCH = 100
 KNOWN_ALREADY = ("already known", "already imported", "known transaction")
 
@@ -65,12 +67,13 @@ class RelayCounts(Struct):
 class Watch:
     """Keeps the transactions of an outbox moving until they are mined, and buried deep enough to be forgotten."""
 
-    def __init__(self, node: Node, outbox: Outbox, address: bytes, policy: RelayPolicy) -> None:
+    def __init__(self, node: Node, outbox: Outbox, signer: Signer, policy: RelayPolicy) -> None:
         self.counts = RelayCounts()
         self.sent_at = LONG_AGO
         self._node = node
         self._outbox = outbox
-        self._address = address
+        self._address = signer.address
+        self._chain_id = signer.chain_id
         self._policy = policy
         self._head: Header | None = None
         self._has_jumped = False
@@ -78,14 +81,15 @@ class Watch:
 
     async def start(self) -> None:
         """Takes in what the ledger has on its way. Raises NonceMismatch when the chain tells another story."""
+        await self._check_chain()
         self._head = await self._header()
-        settled = await self._count(hex(max(0, self._height() - self._policy.depth)))
         mined = await self._count("latest")
         known = await self._outbox.recorded_next()
         if known is None:
             self._outbox.next = await self._count("pending")
             return
-        await self._outbox.load(settled)
+        # How many are buried is not asked: nodes that were started anew lack the state of earlier blocks.
+        await self._outbox.load(max(0, mined - RECENT_NONCES))
         self._outbox.next = max(known, mined) if self._policy.adopt_nonce else known
         if mined > self._outbox.next:
             raise self._used_elsewhere(mined)
@@ -105,6 +109,8 @@ class Watch:
             await self._outbox.load(self._outbox.next)
         if used > self._outbox.next:
             raise self._used_elsewhere(used)
+        if used < min(self._outbox.open):  # the chain lost more than we remember: the ledger does
+            await self._outbox.load(used)
         self._drop(each for each in self._open() if each.receipt and each.nonce >= used)
         is_unsure = self._may_have_moved(before)
         mined = [each for each in self._open() if each.nonce < used]
@@ -223,6 +229,14 @@ class Watch:
     async def _count(self, block: str) -> int:
         """How many transactions of this address the chain had at `block`."""
         return quantity(await self._node.call("eth_getTransactionCount", (hex_of(self._address), block), str))
+
+    async def _check_chain(self) -> None:
+        found = await self._node.chain_id()
+        if found != self._chain_id:
+            raise WrongChain(
+                f"{self._node.place} serves chain {found}, the key of {hex_of(self._address)} was opened for chain "
+                f"{self._chain_id}: correct rpc_url or chain_id"
+            )
 
     def _used_elsewhere(self, used: int) -> NonceMismatch:
         return NonceMismatch(

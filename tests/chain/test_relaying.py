@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from chain.devnet import Devnet, DevnetSettings
-from chain.errors import Reverted, Unreachable
+from chain.errors import Reverted, Unreachable, WrongChain
 from chain.fees import Fees
 from chain.node import Node
 from chain.relaying import (
@@ -298,6 +298,44 @@ async def test_after_a_reorganisation_the_receipt_names_the_block_of_now(relayer
     assert block["hash"] == f"0x{receipt.block_hash.hex()}"
 
 
+@pytest.mark.parametrize("depth", [0, 64], ids=["forgotten", "remembered"])
+async def test_blocks_that_the_chain_lost_are_filled_again_from_the_ledger(
+    node: Node, ledger: Ledger, signer: Signer, depth: int
+) -> None:
+    policy = RelayPolicy(depth=depth, poll_s=0.02)
+    snapshot = await node.call("evm_snapshot")
+    async with Relayer(node, ledger, signer, policy) as relayer:
+        for key in ("one", "two"):
+            await relayer.submit(key, FRIEND, value=1)
+            await relayer.mined(key)
+        await node.call("evm_revert", [snapshot])
+        await relayer.submit("three", FRIEND, value=1)
+        await relayer.mined("three")
+    assert (await balance(node), await count(node, signer)) == (3, 3)
+
+
+async def test_a_relayer_goes_on_where_a_chain_was_started_anew_from_its_saved_state(
+    ledger: Ledger, signer: Signer, tmp_path: Path
+) -> None:
+    """Such a node knows its old blocks and nothing of the accounts as they were then."""
+    for value in (1, 2):
+        with Devnet(DevnetSettings(state=tmp_path / "chain.json")) as chain:
+            async with (
+                Node(ChainSettings(rpc_url=chain.url)) as node,
+                Relayer(node, ledger, signer, RelayPolicy(depth=2)) as relayer,
+            ):
+                for i in range(4):
+                    await relayer.submit(f"{value}.{i}", FRIEND, value=value)
+                    await relayer.mined(f"{value}.{i}")
+                assert relayer.counts.resent == 0
+                assert await balance(node) == (4 if value == 1 else 12)
+
+
+async def test_a_signer_for_another_chain_is_refused_before_anything_is_signed(node: Node, ledger: Ledger) -> None:
+    with pytest.raises(WrongChain, match=r"serves chain 31337, the key of 0x.* was opened for chain 10"):
+        await Relayer(node, ledger, Signer(b"\1" * 32, 10)).start()
+
+
 async def test_a_fresh_ledger_goes_on_from_the_nonce_of_a_used_account(
     node: Node, ledger: Ledger, signer: Signer
 ) -> None:
@@ -371,7 +409,7 @@ async def test_an_old_transaction_is_found_again_after_it_was_buried_and_forgott
             await mine(node)
         await until(lambda: relayer.open == 0, "forgetting")
     async with Relayer(node, ledger, signer, shallow) as relayer:
-        assert relayer.open == 0
+        await until(lambda: relayer.open == 0, "forgetting after a restart")
         assert (await relayer.mined("gift")).hash == digest
         assert await relayer.submit("gift", FRIEND, value=7) == digest
 
