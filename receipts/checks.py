@@ -13,6 +13,7 @@ from msgspec import Struct
 from . import rlp, trie
 from .canonical import encode, to_bytes, to_hex
 from .content import cid, unixfs
+from .content.access import CONTENT_BYTES_MAX
 from .deployment import Deployment
 from .document import ReceiptDocument, check_signature, receipt_id
 from .evidence import Bundle, from_payload
@@ -79,13 +80,15 @@ def check_tokens(case: Case) -> str:
     receipt = case.receipt
     _same("completion_tokens", receipt.completion_tokens, len(receipt.completion_ids))
     _same("units", receipt.units, receipt.prompt_tokens + receipt.completion_tokens)
+    request = parse(from_payload(case.bundle.prompt), CONTENT_BYTES_MAX)
+    if request.max_tokens is not None and receipt.completion_tokens > request.max_tokens:
+        raise Refused(f"{receipt.completion_tokens} completion tokens are more than the {request.max_tokens} asked for")
     if case.tokenizer_of is None:
         raise Skipped("not recounted: no tokenizer is at hand, the counts are the worker's word")
     tokenizer = case.tokenizer_of(from_payload(case.bundle.model))
-    request = parse(from_payload(case.bundle.prompt))
     _same("prompt_tokens", receipt.prompt_tokens, tokenizer.count_prompt(request.conversation))
     response = from_payload(case.bundle.response).decode()
-    if not agrees(tokenizer.decode(receipt.completion_ids), response, receipt.sampling.stop):
+    if not agrees(tokenizer.decode(receipt.completion_ids), response, request.stop or ()):
         raise Refused("the tokens listed do not decode to the response")
     return f"recounted: {receipt.prompt_tokens} prompt tokens, {receipt.completion_tokens} completion tokens"
 

@@ -102,15 +102,15 @@ def decode_document(data: bytes) -> ReceiptDocument:
     return decode(data, ReceiptDocument, "receipt document")
 
 
-def signing_digest(body: ReceiptBody) -> bytes:
-    """The 32 bytes that the worker's key signs."""
-    message = encode(convert(body, ReceiptBody, from_attributes=True))
-    return keccak256(b"\x19Ethereum Signed Message:\n%d" % len(message) + message)
+def signed_message(body: ReceiptBody) -> bytes:
+    """The text that the worker's key signs: the canonical JSON of everything but the signature."""
+    return encode(convert(body, ReceiptBody, from_attributes=True))
 
 
-def sign(body: ReceiptBody, sign_digest: Callable[[bytes], bytes]) -> ReceiptDocument:
-    """Signs with a callable that turns a digest into r, s, v; refuses the signature of any key but the provider's."""
-    signature = Signature(alg="EIP-191", key_id=body.provider, sig=to_hex(sign_digest(signing_digest(body))))
+def sign(body: ReceiptBody, sign_message: Callable[[bytes], bytes]) -> ReceiptDocument:
+    """Signs with a callable that gives the EIP-191 signature (r, s, v) of a message; refuses the signature of any key
+    but the provider's."""
+    signature = Signature(alg="EIP-191", key_id=body.provider, sig=to_hex(sign_message(signed_message(body))))
     fields = {name: getattr(body, name) for name in ReceiptBody.__struct_fields__}
     document = ReceiptDocument(**fields, signature=signature)
     check_signature(document)
@@ -134,8 +134,10 @@ def recover(document: ReceiptDocument) -> bytes:
         raise BadSignature(f"recovery byte {v} is neither 27 nor 28")
     if not (0 < r < CURVE_ORDER and 0 < s <= CURVE_ORDER // 2):
         raise BadSignature("r or s is out of range: s must be in the lower half of the curve's order")
+    message = signed_message(document)
+    digest = keccak256(b"\x19Ethereum Signed Message:\n%d" % len(message) + message)
     try:
-        key = PublicKey.from_signature_and_message(sig[:64] + bytes((v - 27,)), signing_digest(document), hasher=None)
+        key = PublicKey.from_signature_and_message(sig[:64] + bytes((v - 27,)), digest, hasher=None)
     except Exception as fault:  # the binding raises bare Exception where no point can be recovered
         raise BadSignature(f"no key can have made this signature: {fault}") from None
     return keccak256(key.format(compressed=False)[1:])[12:]

@@ -3,25 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
-from coincurve import PrivateKey
+from eth_account import Account
+from eth_account.messages import encode_defunct
 
 from receipts.canonical import to_hex, to_word
 from receipts.document import Engine, ReceiptBody, Sampling, receipt_id
-from receipts.keccak import keccak256
 
 KEY = bytes([7]) * 32
-WORKER = keccak256(PrivateKey(KEY).public_key.format(compressed=False)[1:])[12:]
+WORKER = bytes.fromhex(Account.from_key(KEY).address[2:])
 COORDINATOR = bytes([9]) * 20
 
 
-def sign_digest_with(key: bytes) -> Callable[[bytes], bytes]:
-    """What a worker's key makes of a digest: r, s and v."""
-
-    def sign_digest(digest: bytes) -> bytes:
-        signature = PrivateKey(key).sign_recoverable(digest, hasher=None)
-        return signature[:64] + bytes([signature[64] + 27])
-
-    return sign_digest
+def wallet(key: bytes) -> Callable[[bytes], bytes]:
+    """What signs messages with a key, as wallets do."""
+    return lambda message: bytes(Account.sign_message(encode_defunct(message), key).signature)
 
 
 def body(**changes: Any) -> ReceiptBody:

@@ -27,7 +27,7 @@ from receipts.statement import PrivatePart, job_key, new_salt, state, unpack_ter
 from receipts.tokens import FolderTokenizer
 from tests.network import Account, Network, deployed, running
 from tests.receipts.byte_tokenizer import ids_of, write_tokenizer
-from tests.receipts.documents import sign_digest_with
+from tests.receipts.documents import wallet
 
 STORED = Path(__file__).parent / "sample"
 MODEL_ID = "tiny"
@@ -132,7 +132,7 @@ def _receipt(
         engine=Engine(name="none", version="1", dtype="none", device="cpu"),
         sampling=Sampling(temperature=0.0, top_p=1.0, max_tokens=200, stop=(STOP,)),
     )
-    return sign(body, sign_digest_with(worker.key))
+    return sign(body, wallet(worker.key))
 
 
 def _settle_in_company(network: Network, worker: Account, document: ReceiptDocument) -> tuple[bytes, list[bytes]]:

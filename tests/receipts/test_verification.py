@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from receipts.canonical import encode, to_bytes, to_word
+from receipts.content.unixfs import cid_of
 from receipts.curve import BASE_FIELD
 from receipts.deployment import Deployment, load
 from receipts.document import sign
@@ -20,7 +21,7 @@ from receipts.oracle import verify_slowly
 from receipts.tokens import tokenizer_in
 from receipts.verification import Verdict, verify_bundle
 from tests.network import WORKERS
-from tests.receipts.documents import sign_digest_with
+from tests.receipts.documents import wallet
 from tests.receipts.settled import STORED
 
 DATA = (STORED / "bundle.json").read_bytes()
@@ -35,7 +36,7 @@ def judged(bundle: Bundle, **how: Any) -> Verdict:
 
 def resigned(**changes: Any) -> Bundle:
     """The bundle with a receipt that its worker signed anew: a worker who lies."""
-    return replace(BUNDLE, receipt=sign(replace(BUNDLE.receipt, **changes), sign_digest_with(WORKERS[0].key)))
+    return replace(BUNDLE, receipt=sign(replace(BUNDLE.receipt, **changes), wallet(WORKERS[0].key)))
 
 
 def failed_step(verdict: Verdict) -> str:
@@ -159,9 +160,7 @@ def test_a_worker_who_signs_something_else_is_found_out(changes: dict[str, Any],
 
 
 def test_a_receipt_signed_by_another_key_is_refused() -> None:
-    other = sign(
-        replace(BUNDLE.receipt, provider=WORKERS[1].hex, client=BUNDLE.receipt.client), sign_digest_with(WORKERS[1].key)
-    )
+    other = sign(replace(BUNDLE.receipt, provider=WORKERS[1].hex, client=BUNDLE.receipt.client), wallet(WORKERS[1].key))
     assert (
         failed_step(judged(replace(BUNDLE, receipt=replace(BUNDLE.receipt, signature=other.signature)))) == "signature"
     )
@@ -173,6 +172,24 @@ def test_counts_that_the_tokenizer_does_not_confirm_are_refused(tmp_path: Path) 
     assert failed_step(judged(one_more, tokenizer_of=tokenizer_in(STORED / "model"))) == "tokens"
     assert failed_step(judged(one_more)) == "commitment"
     assert failed_step(judged(BUNDLE, tokenizer_of=tokenizer_in(tmp_path))) == "tokens"
+
+
+def test_more_tokens_than_the_request_allows_are_refused() -> None:
+    ids = BUNDLE.receipt.completion_ids * 4
+    units = BUNDLE.receipt.prompt_tokens + len(ids)
+    padded = resigned(completion_ids=ids, completion_tokens=len(ids), units=units)
+    assert failed_step(judged(padded)) == "tokens"
+
+
+def test_a_worker_cannot_excuse_a_cut_by_a_stop_sequence_that_nobody_asked_for() -> None:
+    sampling = replace(BUNDLE.receipt.sampling, stop=("blue",))
+    more = (*BUNDLE.receipt.completion_ids, 5)
+    cut = resigned(
+        sampling=sampling, completion_ids=more, completion_tokens=len(more), units=BUNDLE.receipt.units + 1,
+        response_cid=str(cid_of(b"Because ")),
+    )  # fmt: skip
+    bundle = replace(cut, response=to_payload(b"Because "))
+    assert failed_step(judged(bundle, tokenizer_of=tokenizer_in(STORED / "model"))) == "tokens"
 
 
 def test_tokens_that_do_not_decode_to_the_answer_are_refused() -> None:
