@@ -16,6 +16,8 @@ from receipts.trie import trie_root
 
 KNOWN_RECEIPT_TYPES = range(5)
 TOPICS_MAX = 4
+ADDRESS_PREFIX, WORD_PREFIX = b"\x94", b"\xa0"
+"""What RLP puts before 20 and before 32 bytes."""
 
 
 class Log(Struct, frozen=True, gc=False):
@@ -49,18 +51,6 @@ def check_header(header: Header) -> bytes:
     return found
 
 
-def check_link(parent: Header, child: Header) -> None:
-    """That `child` stands directly on `parent`, in number, hash and time."""
-    if child.parent_hash != parent.hash:
-        raise Distrusted(
-            f"block {child.number} names the parent {child.parent_hash}, the one before it is {parent.hash}"
-        )
-    if quantity(child.number) != quantity(parent.number) + 1:
-        raise Distrusted(f"block {child.number} stands on block {parent.number}: a number is left out")
-    if quantity(child.timestamp) < quantity(parent.timestamp):
-        raise Distrusted(f"block {child.number} of time {child.timestamp} is older than its parent, {parent.timestamp}")
-
-
 def check_receipts(block: WireBlock, receipts: Sequence[WireReceipt]) -> list[Receipt]:
     """The block's receipts, recomputed to its receipts root, each log at the place it claims."""
     if len(receipts) != len(block.transactions):
@@ -70,7 +60,7 @@ def check_receipts(block: WireBlock, receipts: Sequence[WireReceipt]) -> list[Re
     before, log_count = 0, 0
     for index, wire in enumerate(receipts):
         _check_place(block, wire, index)
-        logs = tuple(_check_log(block, wire, log, log_count + i) for i, log in enumerate(wire.logs))
+        logs = tuple(_check_log(block, wire, log, index, log_count + i) for i, log in enumerate(wire.logs))
         log_count += len(logs)
         spent = quantity(wire.cumulative_gas_used)
         if spent - before != quantity(wire.gas_used):
@@ -143,8 +133,8 @@ def _fork_fields(header: Header) -> list[bytes]:
 
 
 def _encode_log(log: Log) -> bytes:
-    topics = b"".join([rlp.encode_text(topic) for topic in log.topics])
-    return rlp.encode_list(rlp.encode_text(log.address) + rlp.encode_list(topics) + rlp.encode_text(log.data))
+    topics = b"".join([WORD_PREFIX + topic for topic in log.topics])
+    return rlp.encode_list(ADDRESS_PREFIX + log.address + rlp.encode_list(topics) + rlp.encode_text(log.data))
 
 
 def _check_place(block: WireBlock, receipt: WireReceipt, index: int) -> None:
@@ -161,7 +151,7 @@ def _check_place(block: WireBlock, receipt: WireReceipt, index: int) -> None:
         )
 
 
-def _check_log(block: WireBlock, receipt: WireReceipt, log: WireLog, log_index: int) -> Log:
+def _check_log(block: WireBlock, receipt: WireReceipt, log: WireLog, index: int, log_index: int) -> Log:
     """The log in bytes, given that it says of itself what its receipt and its position say."""
     place = (log.block_hash, log.block_number, log.transaction_hash, log.transaction_index)
     if place != (receipt.block_hash, receipt.block_number, receipt.transaction_hash, receipt.transaction_index):
@@ -174,7 +164,7 @@ def _check_log(block: WireBlock, receipt: WireReceipt, log: WireLog, log_index: 
     if log.removed or len(log.topics) > TOPICS_MAX:
         raise Distrusted(f"{_name(block)}: log {log_index} is marked as removed, or has more than {TOPICS_MAX} topics")
     topics = tuple([octets(topic, 32) for topic in log.topics])
-    return Log(octets(log.address, 20), topics, octets(log.data), quantity(log.transaction_index), log_index)
+    return Log(octets(log.address, 20), topics, octets(log.data), index, log_index)
 
 
 def _checked(wire: WireReceipt, index: int, logs: tuple[Log, ...]) -> Receipt:

@@ -56,9 +56,11 @@ async def test_a_block_that_is_not_there_may_come_later(lab: Lab, at: int | byte
 
 async def test_a_range_comes_in_order_in_batches(lab: Lab, devnet: Devnet) -> None:
     await lab.mine(23)
-    async with Node(impatient(devnet.url, batch_blocks=5, batches_ahead=3)) as node:
-        async with aclosing(fetch_range(node, 2, 23, lab.decoder)) as batches:
-            found = [[block.number for block in batch] async for batch in batches]
+    async with (
+        Node(impatient(devnet.url, batch_blocks=5, batches_ahead=3)) as node,
+        aclosing(fetch_range(node, 2, 23, lab.decoder)) as batches,
+    ):
+        found = [[block.number for block in batch] async for batch in batches]
     assert found == [[*range(2, 7)], [*range(7, 12)], [*range(12, 17)], [*range(17, 22)], [22, 23]]
 
 

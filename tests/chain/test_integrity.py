@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from chain.devnet import Devnet, DevnetSettings
-from chain.errors import Distrusted, Garbled
-from chain.integrity import Log, check_header, check_link, check_receipts, encode_receipt
+from chain.errors import Garbled
+from chain.integrity import Log, check_header, check_receipts, encode_receipt
 from chain.node import Node
 from chain.wire import Header, WireBlock, WireReceipt, octets, quantity
 from receipts import rlp
@@ -112,19 +112,6 @@ def test_a_typed_receipt_begins_with_its_type() -> None:
     assert encoded[:1] == b"\x03"
     logs = [[b"\x33" * 20, [b"\x44" * 32], b"data"]]
     assert rlp.decode(encoded[1:]) == [b"\x01", b"\x01", bytes(256), logs]
-
-
-async def test_a_block_stands_on_the_one_before_it_and_on_no_other(lab: Lab) -> None:
-    await lab.mine(3)
-    blocks = [(await block_of(lab, number))[0] for number in range(4)]
-    check_link(blocks[1], blocks[2])
-    with pytest.raises(Distrusted, match="names the parent"):
-        check_link(blocks[1], blocks[3])
-    elsewhere: dict[str, Any] = {"parent_hash": blocks[1].hash}
-    with pytest.raises(Distrusted, match="a number is left out"):
-        check_link(blocks[1], msgspec.structs.replace(blocks[3], **elsewhere))
-    with pytest.raises(Distrusted, match="older than its parent"):
-        check_link(blocks[1], msgspec.structs.replace(blocks[2], timestamp="0x1"))
 
 
 @pytest.mark.parametrize("text", ["", "0x", "1", "0xg", "-0x1", "0x-1", "0x1_0", "0x10000000000000000", " 0x1"])
