@@ -6,9 +6,10 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fcntl import LOCK_EX, flock
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -76,23 +77,30 @@ class Network:
 
     def rpc(self, method: str, *params: Any) -> Any:
         """What the node answers. Raises Reverted with the node's words if it refuses."""
-        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        answer = self._http.post("", json=body).json()
-        if "error" in answer:
-            raise Reverted(answer["error"]["message"])
-        return answer["result"]
+        return self._rpc_all([(method, params)])[0]
 
     def call(self, contract: str, function: str, *arguments: Any) -> Any:
         """The answer of a view: one value, or a tuple of several."""
-        abi = self._function(contract, function)
-        answer = self.rpc("eth_call", self._message(contract, abi, arguments), "latest")
-        values = decode([_type(each) for each in abi["outputs"]], bytes.fromhex(answer[2:]))
-        return values[0] if len(values) == 1 else values
+        return self.call_all([(contract, function, *arguments)])[0]
 
-    def send(self, sender: Account, contract: str, function: str, *arguments: Any, value: int = 0) -> str:
-        """Sends a transaction and returns its hash; it is mined when the chain mines."""
+    def call_all(self, questions: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """The answers of many views, each asked as (contract, function, *arguments), in one round trip."""
+        functions = [self._function(contract, function) for contract, function, *_ in questions]
+        answers = self._rpc_all(
+            [
+                ("eth_call", (self._message(question[0], abi, question[2:]), "latest"))
+                for question, abi in zip(questions, functions, strict=True)
+            ]
+        )
+        return [_returned(abi, answer) for abi, answer in zip(functions, answers, strict=True)]
+
+    def send(
+        self, sender: Account, contract: str, function: str, *arguments: Any, value: int = 0, gas: int | None = None
+    ) -> str:
+        """Sends a transaction and returns its hash; given its `gas`, it is mined even where it reverts."""
         message = self._message(contract, self._function(contract, function), arguments)
-        return str(self.rpc("eth_sendTransaction", {**message, "from": sender.hex, "value": hex(value)}))
+        limit = {} if gas is None else {"gas": hex(gas)}
+        return str(self.rpc("eth_sendTransaction", {**message, **limit, "from": sender.hex, "value": hex(value)}))
 
     def transact(self, sender: Account, contract: str, function: str, *arguments: Any, value: int = 0) -> Any:
         """Sends a transaction and returns its receipt once it is mined."""
@@ -128,6 +136,17 @@ class Network:
 
     def close(self) -> None:
         self._http.close()
+
+    def _rpc_all(self, requests: Sequence[tuple[str, tuple[Any, ...]]]) -> list[Any]:
+        bodies = [
+            {"jsonrpc": "2.0", "id": index, "method": method, "params": params}
+            for index, (method, params) in enumerate(requests)
+        ]
+        answers = self._http.post("", json=bodies).json()
+        for answer in answers:
+            if "error" in answer:
+                raise Reverted(answer["error"]["message"])
+        return [answer["result"] for answer in sorted(answers, key=itemgetter("id"))]
 
     def _function(self, contract: str, name: str) -> dict[str, Any]:
         functions = self.deployment.contracts[contract].abi
@@ -194,6 +213,11 @@ def _digest() -> str:
     for path in sorted(path for pattern in SOURCES for path in ROOT.glob(pattern)):
         digest.update(f"{path.relative_to(ROOT)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _returned(abi: dict[str, Any], answer: str) -> Any:
+    values = decode([_type(each) for each in abi["outputs"]], bytes.fromhex(answer[2:]))
+    return values[0] if len(values) == 1 else values
 
 
 def _type(parameter: dict[str, Any]) -> str:

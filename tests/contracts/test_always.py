@@ -1,0 +1,339 @@
+"""Random actors do random things at random times: the books balance after every one, and nothing is ever stuck."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from receipts.poseidon import FIELD
+from receipts.statement import Terms
+from tests.contracts.notary import Notary, Settlement
+from tests.contracts.reckoning import Periods, Reckoning
+from tests.contracts.terms import ANSWERED, CLAIMED, OPEN, PROMPT_CID
+from tests.network import MODEL_ID, OWNER, Account, Network, deployed, development_account, running
+
+COORDINATOR, NODES, MODELS = "InferenceCoordinator", "NodeProfileRegistry", "ModelRegistry"
+ACTORS = [development_account(index) for index in range(1, 6)]
+ANSWER = "QmAnswer"
+NOBODY = "0x" + "00" * 20
+GAS = 5_000_000
+DAY_S = 86_400
+
+actors = st.sampled_from(ACTORS)
+staked = st.sampled_from(ACTORS[1:4])
+numbers = st.integers(0, 30)
+tokens = st.tuples(st.integers(0, 2), st.integers(0, 4))
+prices = st.tuples(st.integers(0, 3), st.integers(0, 3))
+answers = st.sampled_from(("QmAnswer", "QmAnswer", "QmAnswer", "QmOther"))
+forgeries = st.sampled_from(("other worker", "amount", "commitment", "modulus", "no point"))
+
+
+class Books(RuleBasedStateMachine):
+    """Every rule says what should come of an action, does it, and compares; the invariants compare everything else."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+        self.notary = Notary(network.deployment.coordinator)
+        self.snapshot = network.rpc("evm_snapshot")
+        self.reckoning = reckoning_of(network)
+
+    def teardown(self) -> None:
+        try:
+            self.everything_can_be_withdrawn()
+        finally:
+            self.network.rpc("evm_revert", self.snapshot)
+
+    @initialize()
+    def three_nodes_and_two_jobs(self) -> None:
+        self.reprice((1, 2))
+        for actor in ACTORS[1:4]:
+            self.register(actor, self.reckoning.periods.min_stake + 10)
+            self.change_node(actor, "postOffer", MODEL_ID, 2, 1, offer=(2, 1))
+        for actor in ACTORS[:2]:
+            self.order(actor, 4, 6, ACTORS[4])
+
+    @rule(seconds=st.sampled_from((1, 1, 60, 60, 299, 300, 301, 601, DAY_S, DAY_S + 1)))
+    def time_passes(self, seconds: int) -> None:
+        self.reckoning.now += seconds
+
+    @rule(actor=actors, wanted=st.integers(1, 8), slack=st.integers(-1, 9), refund_to=actors)
+    def order(self, actor: Account, wanted: int, slack: int, refund_to: Account) -> None:
+        value = max(wanted * self.reckoning.prices[1] + slack, 0)
+        expected = self.reckoning.order(actor.hex, wanted, value, refund_to.hex, None, 0)
+        arguments = (PROMPT_CID, MODEL_ID, wanted, 0, refund_to.hex, NOBODY, 0)
+        self.act(expected, actor, COORDINATOR, "submitOrder", *arguments, value=value)
+
+    @rule(actor=actors, node=staked, seconds=st.sampled_from([0, 100, 1000, 2 * DAY_S]))
+    def reserve(self, actor: Account, node: Account, seconds: int) -> None:
+        until = self.reckoning.now + seconds
+        expected = self.reckoning.order(actor.hex, 4, 20, actor.hex, node.hex, until)
+        arguments = (PROMPT_CID, MODEL_ID, 4, 0, NOBODY, node.hex, until)
+        self.act(expected, actor, COORDINATOR, "submitOrder", *arguments, value=20)
+
+    @rule(actor=staked, number=numbers)
+    def claim(self, actor: Account, number: int) -> None:
+        job = self.pick(number, OPEN, CLAIMED)
+        self.act(self.reckoning.claim(actor.hex, job), actor, COORDINATOR, "claim", job)
+
+    @rule(actor=staked, chosen=st.lists(numbers, max_size=6))
+    def claim_many(self, actor: Account, chosen: list[int]) -> None:
+        jobs = [self.pick(number) for number in chosen]
+        self.act(self.reckoning.claim_many(actor.hex, jobs), actor, COORDINATOR, "claimJobs", jobs)
+
+    @rule(number=numbers, answer=answers)
+    def holder_responds(self, number: int, answer: str) -> None:
+        job = self.pick(number, CLAIMED)
+        self.respond(self.holder_of(job), job, answer)
+
+    @rule(actor=actors, number=numbers, answer=answers)
+    def anyone_responds(self, actor: Account, number: int, answer: str) -> None:
+        self.respond(actor, self.pick(number, CLAIMED, ANSWERED), answer)
+
+    @rule(number=numbers, count=tokens, answer=answers)
+    def holder_proves(self, number: int, count: tuple[int, int], answer: str) -> None:
+        job = self.pick(number, CLAIMED, ANSWERED)
+        self.prove(self.holder_of(job), job, count, answer)
+
+    @rule(actor=actors, number=numbers, count=tokens)
+    def anyone_proves(self, actor: Account, number: int, count: tuple[int, int]) -> None:
+        self.prove(actor, self.pick(number), count, ANSWER)
+
+    @rule(number=numbers, chosen=st.lists(numbers, max_size=4), count=tokens, answer=answers)
+    def holder_proves_many(self, number: int, chosen: list[int], count: tuple[int, int], answer: str) -> None:
+        first = self.pick(number, CLAIMED, ANSWERED)
+        holder = self.holder_of(first)
+        batch = [self.settlement(holder, job, count, answer) for job in (first, *map(self.pick, chosen))]
+        entries = [(each.job_id, each.response_cid, each.amount) for each in batch]
+        expected = self.reckoning.settle_many(holder.hex, entries)
+        self.act(expected, holder, COORDINATOR, "submitReceipts", batch)
+
+    @rule(number=numbers, forgery=forgeries, count=tokens)
+    def holder_forges(self, number: int, forgery: str, count: tuple[int, int]) -> None:
+        job = self.pick(number, CLAIMED, ANSWERED)
+        holder = self.holder_of(job)
+        forged, reason = self.forge(self.settlement(holder, job, count, ANSWER), forgery, holder)
+        refusal = self.reckoning.refuses_receipt(holder.hex, job, forged.response_cid, forged.amount)
+        self.act(refusal or reason, holder, COORDINATOR, "submitReceipt", *forged)
+
+    @rule(actor=actors, number=numbers, own=st.booleans())
+    def cancel(self, actor: Account, number: int, own: bool) -> None:
+        job = self.pick(number, OPEN, CLAIMED)
+        controller = self.actor(self.reckoning.job(job).controller) if own else actor
+        self.act(self.reckoning.cancel(controller.hex, job), controller, COORDINATOR, "cancel", job)
+
+    @rule(actor=actors, number=numbers)
+    def expire(self, actor: Account, number: int) -> None:
+        job = self.pick(number, OPEN, CLAIMED, ANSWERED)
+        self.act(self.reckoning.expire(job), actor, COORDINATOR, "expire", job)
+
+    @rule(actor=actors, recipient=actors)
+    def withdraw(self, actor: Account, recipient: Account) -> None:
+        self.act(self.reckoning.withdraw(actor.hex), actor, COORDINATOR, "withdrawTo", recipient.hex)
+
+    @rule(actor=staked, amount=st.integers(-1, 9), step=st.sampled_from(("register", "add", "offer", "leave", "take")))
+    def node_changes(self, actor: Account, amount: int, step: str) -> None:
+        if step == "register":
+            self.register(actor, self.reckoning.periods.min_stake + amount)
+        elif step == "add":
+            self.change_node(actor, "addStake", stake=amount + 1)
+        elif step == "offer":
+            self.change_node(actor, "postOffer", MODEL_ID, amount + 1, 1, offer=(amount + 1, 1))
+        elif step == "leave":
+            self.change_node(actor, "deregisterNode", leaves=True)
+        else:
+            self.act(self.reckoning.take_stake(actor.hex), actor, NODES, "withdrawStake")
+
+    @rule(actor=staked, amount=st.sampled_from([1, 2, 3, 10**18]), collects=st.booleans())
+    def owner_slashes(self, actor: Account, amount: int, collects: bool) -> None:
+        self.act(self.reckoning.slash(actor.hex, amount), OWNER, COORDINATOR, "slash", actor.hex, amount, "a reason")
+        if collects:
+            self.collect_slashed()
+
+    @rule(new=prices, changes_verifier=st.booleans())
+    def owner_changes_terms(self, new: tuple[int, int], changes_verifier: bool) -> None:
+        self.reprice(new)
+        if changes_verifier:
+            verifier = self.network.deployment.contracts["ReceiptVerifier"].address
+            self.act(None, OWNER, COORDINATOR, "addVerifier", verifier)
+
+    @rule(amount=st.integers(1, 100))
+    def ether_is_forced_in(self, amount: int) -> None:
+        self.reckoning.surplus += amount
+        address = self.network.deployment.contracts[COORDINATOR].address
+        self.network.rpc("anvil_setBalance", address, hex(self.balance(COORDINATOR) + amount))
+
+    @invariant()
+    def the_books_balance(self) -> None:
+        reckoning = self.reckoning
+        escrow, credit, *credits = self.network.call_all(
+            [(COORDINATOR, "openEscrow"), (COORDINATOR, "totalCredit")]
+            + [(COORDINATOR, "creditOf", actor.hex) for actor in ACTORS]
+        )
+        assert (escrow, credit) == (reckoning.open_escrow, reckoning.total_credit)
+        assert self.balance(COORDINATOR) == escrow + credit + reckoning.surplus
+        assert credits == [reckoning.credit.get(actor.hex, 0) for actor in ACTORS]
+
+    @invariant()
+    def stakes_are_apart(self) -> None:
+        reckoning = self.reckoning
+        stake, slashed, *profiles = self.network.call_all(
+            [(NODES, "totalStake"), (NODES, "slashedFunds")] + [(NODES, "nodeOf", actor.hex) for actor in ACTORS]
+        )
+        assert (stake, slashed) == (reckoning.total_stake, reckoning.slashed)
+        assert self.balance(NODES) == stake + slashed
+        stakes = {actor.hex: profile[3] for actor, profile in zip(ACTORS, profiles, strict=True) if profile[5]}
+        assert stakes == {name: node.stake for name, node in reckoning.nodes.items()}
+
+    @invariant()
+    def jobs_are_as_reckoned(self) -> None:
+        jobs = self.reckoning.jobs
+        count, *found = self.network.call_all(
+            [(COORDINATOR, "jobCount")] + [(COORDINATOR, "jobOf", number + 1) for number in range(len(jobs))]
+        )
+        assert count == len(jobs)
+        assert [each[:3] for each in found] == [(job.controller, job.refund_to, job.status) for job in jobs]
+
+    def everything_can_be_withdrawn(self) -> None:
+        """Ends every story: no escrow, no credit and no stake stays behind, only what was forced in."""
+        self.reckoning.now += 30 * DAY_S
+        for number, job in enumerate(self.reckoning.jobs, 1):
+            if job.status in (OPEN, CLAIMED, ANSWERED):
+                self.act(self.reckoning.expire(number), OWNER, COORDINATOR, "expire", number)
+        for actor in ACTORS:
+            if self.reckoning.credit.get(actor.hex):
+                self.withdraw(actor, actor)
+            if actor.hex in self.reckoning.nodes and not self.reckoning.nodes[actor.hex].withdrawable_at:
+                self.change_node(actor, "deregisterNode", leaves=True)
+        self.reckoning.now += 30 * DAY_S
+        for actor in ACTORS:
+            if actor.hex in self.reckoning.nodes:
+                self.act(self.reckoning.take_stake(actor.hex), actor, NODES, "withdrawStake")
+        if self.reckoning.slashed:
+            self.collect_slashed()
+        assert (self.ask("openEscrow"), self.ask("totalCredit")) == (0, 0)
+        assert (self.balance(COORDINATOR), self.balance(NODES)) == (self.reckoning.surplus, 0)
+
+    def register(self, actor: Account, stake: int) -> None:
+        expected = self.reckoning.register(actor.hex, stake)
+        self.act(expected, actor, NODES, "registerNode", 1024, 0, 50, value=stake)
+
+    def change_node(
+        self,
+        actor: Account,
+        function: str,
+        *arguments: Any,
+        stake: int = 0,
+        offer: tuple[int, int] | None = None,
+        leaves: bool = False,
+    ) -> None:
+        expected = self.reckoning.change_node(actor.hex, stake, offer, leaves)
+        self.act(expected, actor, NODES, function, *arguments, value=stake)
+
+    def collect_slashed(self) -> None:
+        self.act(self.reckoning.collect_slashed(), OWNER, NODES, "withdrawSlashed", OWNER.hex)
+
+    def reprice(self, new: tuple[int, int]) -> None:
+        self.reckoning.prices = new
+        self.act(None, OWNER, MODELS, "setPrices", MODEL_ID, *new)
+
+    def respond(self, actor: Account, job: int, answer: str) -> None:
+        self.act(self.reckoning.respond(actor.hex, job, answer), actor, COORDINATOR, "submitResponse", job, answer)
+
+    def prove(self, actor: Account, job: int, count: tuple[int, int], answer: str) -> None:
+        settlement = self.settlement(actor, job, count, answer)
+        expected = self.reckoning.settle(actor.hex, job, answer, settlement.amount)
+        self.act(expected, actor, COORDINATOR, "submitReceipt", *settlement)
+
+    def settlement(self, actor: Account, job: int, count: tuple[int, int], answer: str) -> Settlement:
+        terms = Terms(*self.reckoning.job(job).terms)
+        allowed = (count[0], min(count[1], terms.max_tokens))
+        return self.notary.settle(job, actor.address, terms.pack(), allowed, answer)
+
+    def forge(self, right: Settlement, forgery: str, holder: Account) -> tuple[Settlement, str]:
+        """A settlement that is wrong in one thing, and what the contract says to it."""
+        if forgery == "other worker":
+            other = next(actor for actor in ACTORS if actor != holder)
+            return self.settlement(other, right.job_id, (1, 1), right.response_cid), "invalid proof"
+        if forgery == "amount":
+            return right._replace(amount=right.amount + 1), "invalid proof"
+        if forgery == "commitment":
+            return right._replace(commitment=(right.commitment + 1) % FIELD), "invalid proof"
+        if forgery == "modulus":
+            above = right._replace(commitment=right.commitment + FIELD)
+            return above, "an input is not below the field's modulus"
+        return right._replace(proof=(right.proof[0] + 1, *right.proof[1:])), ""
+
+    def pick(self, number: int, *preferred: int) -> int:
+        """The id of a job, of one in a preferred state if there is any."""
+        jobs = range(1, len(self.reckoning.jobs) + 1)
+        chosen = [job for job in jobs if self.reckoning.job(job).status in preferred] or jobs
+        return chosen[number % len(chosen)]
+
+    def holder_of(self, job: int) -> Account:
+        """Whom the job is reserved for, leased to or due from, or else anybody."""
+        return self.actor(self.reckoning.job(job).holder or ACTORS[0].hex)
+
+    def actor(self, name: str) -> Account:
+        return next(actor for actor in ACTORS if actor.hex == name)
+
+    def act(
+        self, expected: str | None, sender: Account, contract: str, function: str, *arguments: Any, value: int = 0
+    ) -> None:
+        """Does it on the chain, at the time reckoned with, and compares what comes of it."""
+        self.network.rpc("evm_setNextBlockTimestamp", hex(self.reckoning.now))
+        sent = self.network.send(sender, contract, function, *arguments, value=value, gas=GAS)
+        refusal = None
+        if self.network.mined(sent)["status"] != "0x1":
+            trace = self.network.rpc("debug_traceTransaction", sent, {"tracer": "callTracer"})
+            refusal = trace.get("revertReason", "")
+        assert refusal == expected, f"{function}{arguments}: {refusal!r}, should be {expected!r}"
+
+    def ask(self, function: str, *arguments: Any) -> Any:
+        return self.network.call(COORDINATOR, function, *arguments)
+
+    def balance(self, contract: str) -> int:
+        return int(
+            self.network.rpc("eth_getBalance", self.network.deployment.contracts[contract].address, "latest"), 16
+        )
+
+
+def reckoning_of(network: Network) -> Reckoning:
+    """The state and the periods that the deployment begins with."""
+    periods = Periods(
+        **{name: network.call(COORDINATOR, name) for name in ("lease_s", "receipt_window_s", "order_lifetime_s")},
+        unbonding_s=network.call(NODES, "unbonding_s"),
+        min_stake=network.call(NODES, "minStake"),
+    )
+    now = int(network.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+    return Reckoning(periods, prices=(0, 0), max_tokens=1024, now=now)
+
+
+@pytest.fixture(scope="module")
+def long_lived() -> Iterator[Network]:
+    """One chain for all runs: each begins from its snapshot."""
+    with running(deployed()) as network:
+        network.mine()  # anvil takes no earlier time than that of its start: begin from a block of now
+        yield network
+
+
+@pytest.mark.slow
+def test_whatever_happens_the_books_balance_and_nothing_is_stuck(long_lived: Network) -> None:
+    run_state_machine_as_test(
+        lambda: Books(long_lived),
+        settings=settings(
+            max_examples=30,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
