@@ -66,7 +66,9 @@ class Database:
             with self._engine.connect().execution_options(**given) as connection, connection.begin():
                 yield connection
         except (SQLAlchemyError, sqlite3.Error) as fault:
-            raise explain(fault, self.name) from fault
+            if (error := explain(fault, self.name)) is not None:
+                raise error from fault
+            raise
 
 
 def parse_url(url: str) -> URL:

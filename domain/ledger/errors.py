@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 SQLITE_PRIMARY_CODE = 0xFF  # the lower byte; the upper ones say where inside SQLite it happened
 POSTGRES_DISK_FULL = "53100"
 POSTGRES_READ_ONLY = frozenset({"25006", "42501"})
+POSTGRES_GONE = ("08", "28", "3D", "57P")  # connection, authorisation, no such database, shutting down
 POSTGRES_LOCK_TIMEOUT = frozenset({"55P03", "57014"})
 
 
@@ -66,28 +67,32 @@ class Conflict(LedgerError, IntegrityError):
         super().__init__(f"{places} is already taken: read the stream again and decide anew")
 
 
-def explain(fault: SQLAlchemyError | sqlite3.Error, url: str) -> LedgerError:
-    """The error of ours that says what a fault of the database means, with what to do about it."""
+def explain(fault: SQLAlchemyError | sqlite3.Error, url: str) -> LedgerError | None:
+    """The error of ours that says what a fault of the database means and what to do; None for a fault of the caller."""
     cause = fault.orig if isinstance(fault, DBAPIError) else fault
     if isinstance(cause, sqlite3.Error):
         return _explain_sqlite(cause, url)
+    if isinstance(cause, SQLAlchemyError):
+        return None
     return _explain_postgres(cause, url)
 
 
-def _explain_sqlite(cause: sqlite3.Error, url: str) -> LedgerError:
+def _explain_sqlite(cause: sqlite3.Error, url: str) -> LedgerError | None:
     code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & SQLITE_PRIMARY_CODE
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
         return LedgerFull(f"ledger {url}: {cause}: the disk is full or failing; free space beside the file, then go on")
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
         return LedgerReadOnly(f"ledger {url}: {cause}: make the file and its folder writable for this user")
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
         return LedgerBusy(f"ledger {url}: {cause}: another process holds it; raise busy_timeout_s or stop that process")
     if code == sqlite3.SQLITE_CANTOPEN:
         return LedgerUnreachable(f"ledger {url}: {cause}: create the folder of the file, or name another file")
-    return LedgerDamaged(f"ledger {url}: {cause}: restore the file from a backup, or name another file and index again")
+    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        return LedgerDamaged(f"ledger {url}: {cause}: restore it from a backup, or name another file and index again")
+    return None
 
 
-def _explain_postgres(cause: BaseException | None, url: str) -> LedgerError:
+def _explain_postgres(cause: BaseException | None, url: str) -> LedgerError | None:
     state = getattr(cause, "sqlstate", None)
     if state == POSTGRES_DISK_FULL:
         return LedgerFull(f"ledger {url}: {cause}: free disk space on the database server, then go on")
@@ -95,4 +100,6 @@ def _explain_postgres(cause: BaseException | None, url: str) -> LedgerError:
         return LedgerReadOnly(f"ledger {url}: {cause}: use the primary server and a user who may write")
     if state in POSTGRES_LOCK_TIMEOUT:
         return LedgerBusy(f"ledger {url}: {cause}: another process holds it; raise busy_timeout_s or stop that process")
-    return LedgerUnreachable(f"ledger {url}: {cause}: check host, port, database name and password")
+    if state is None or state.startswith(POSTGRES_GONE):
+        return LedgerUnreachable(f"ledger {url}: {cause}: check host, port, database name and password")
+    return None

@@ -221,6 +221,7 @@ async def test_a_stuck_transaction_is_raised_until_a_block_takes_it_and_counts_o
     assert (await balance(node), await count(node, signer)) == (7, 1)
 
 
+@pytest.mark.slow
 async def test_the_fee_is_not_raised_while_no_block_comes(relayer: Relayer, node: Node) -> None:
     await stop_mining(node)
     await relayer.submit("gift", FRIEND, value=7)
@@ -251,6 +252,7 @@ async def test_a_transaction_that_the_node_forgot_is_sent_again(relayer: Relayer
     assert (await relayer.mined("gift")).hash == digest
 
 
+@pytest.mark.slow
 async def test_a_transaction_that_could_not_be_sent_is_sent_when_the_node_is_back(
     chain: Devnet, ledger: Ledger, signer: Signer
 ) -> None:
@@ -314,6 +316,7 @@ async def test_blocks_that_the_chain_lost_are_filled_again_from_the_ledger(
     assert (await balance(node), await count(node, signer)) == (3, 3)
 
 
+@pytest.mark.slow
 async def test_a_relayer_goes_on_where_a_chain_was_started_anew_from_its_saved_state(
     ledger: Ledger, signer: Signer, tmp_path: Path
 ) -> None:
@@ -346,6 +349,7 @@ async def test_a_fresh_ledger_goes_on_from_the_nonce_of_a_used_account(
     assert [fact.nonce for fact in signed(ledger, signer)] == [1]
 
 
+@pytest.mark.slow
 async def test_a_key_that_something_else_used_stops_the_relayer_until_it_is_told_to_go_on(
     node: Node, ledger: Ledger, signer: Signer
 ) -> None:
@@ -365,6 +369,7 @@ async def test_a_key_that_something_else_used_stops_the_relayer_until_it_is_told
     assert [fact.nonce for fact in signed(ledger, signer)] == [0, 2]
 
 
+@pytest.mark.slow
 async def test_who_waits_for_a_transaction_whose_nonce_was_taken_learns_it(
     relayer: Relayer, node: Node, signer: Signer
 ) -> None:
@@ -387,6 +392,7 @@ async def test_a_ledger_of_another_chain_is_refused(node: Node, ledger: Ledger, 
                 await Relayer(elsewhere, ledger, signer).start()
 
 
+@pytest.mark.slow
 async def test_two_relayers_of_one_key_and_one_ledger_never_sign_a_nonce_or_a_purpose_twice(
     relayer: Relayer, node: Node, ledger: Ledger, signer: Signer
 ) -> None:
@@ -398,6 +404,7 @@ async def test_two_relayers_of_one_key_and_one_ledger_never_sign_a_nonce_or_a_pu
     assert (await balance(node), await count(node, signer)) == (15, 15)
 
 
+@pytest.mark.slow
 async def test_an_old_transaction_is_found_again_after_it_was_buried_and_forgotten(
     node: Node, ledger: Ledger, signer: Signer
 ) -> None:

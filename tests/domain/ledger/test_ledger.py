@@ -223,6 +223,7 @@ def test_a_read_only_file_is_reported_as_such(sqlite_url: str, tmp_path: Path) -
     reader.close()
 
 
+@pytest.mark.slow
 def test_a_read_only_server_is_reported_as_such(postgres_url: str) -> None:
     Ledger(postgres_url).close()
     with pytest.raises(LedgerReadOnly, match="primary server"):

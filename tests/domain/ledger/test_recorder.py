@@ -30,6 +30,7 @@ class TestOnSqlite(RecorderContract):
         self.url = sqlite_url
 
 
+@pytest.mark.slow
 class TestOnPostgres(RecorderContract):
     @pytest.fixture(autouse=True)
     def database(self, postgres_url: str) -> None:
