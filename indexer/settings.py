@@ -4,6 +4,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from indexer.integrity import CHECKS
+
 
 class BadSetting(ValueError):
     """A setting is out of its range; the message names the field."""
@@ -39,3 +41,5 @@ class IndexerSettings(Struct, frozen=True):
                 raise BadSetting(f"{field} is {getattr(self, field)}: set it to {least} or more")
         if self.coordinator and not (len(self.coordinator) == 42 and self.coordinator.startswith("0x")):
             raise BadSetting(f"coordinator is {self.coordinator!r}: give 0x and 40 hex digits, or nothing")
+        if self.level not in CHECKS:
+            raise BadSetting(f"level is {self.level!r}: choose one of {', '.join(CHECKS)}")

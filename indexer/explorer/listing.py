@@ -122,13 +122,15 @@ def _select(
         + ", ".join(f'"{name}"{direction}' for name in order.columns)
         + f" LIMIT {limit}"
     )
-    final = [str(schema == "final").lower()] if table in OVERLAID else []
-    columns = ", ".join([shown(table), *final])
+    columns, joined = [shown(table, "r")], ""
+    if table in OVERLAID:
+        columns.append("true" if schema == "final" else "false")
     if table.row is ReceiptRow:
-        # The join gives no order; a page is small.
-        found = cursor.execute(f"SELECT {columns}, {SHOWN_DOCUMENT} FROM ({inner}) r {DOCUMENT_OF_RECEIPT}", parameters)
-        return sorted(read(table, found.fetchall()), key=order.place, reverse=order.newest_first)
-    return read(table, cursor.execute(inner.replace("SELECT *", f"SELECT {columns}", 1), parameters).fetchall())
+        columns.append(SHOWN_DOCUMENT)
+        joined = DOCUMENT_OF_RECEIPT
+    found = cursor.execute(f"SELECT {', '.join(columns)} FROM ({inner}) r {joined}", parameters)
+    # A join, and the outer query as such, promise no order; a page is small.
+    return sorted(read(table, found.fetchall()), key=order.place, reverse=order.newest_first)
 
 
 def _beyond(order: Order) -> str:

@@ -42,9 +42,10 @@ def load(cursor: duckdb.DuckDBPyConnection, schema: str, kind: type[Row], keys: 
     return read(table, found.fetchall())
 
 
-def shown(table: Table) -> str:
+def shown(table: Table, alias: str = "") -> str:
     """The columns of a table as `read` wants them."""
-    return ", ".join(column.kind.value.shown.format(f'"{column.name}"') for column in table.columns)
+    prefix = f"{alias}." if alias else ""
+    return ", ".join(column.kind.value.shown.format(f'{prefix}"{column.name}"') for column in table.columns)
 
 
 def read(table: Table, found: Iterable[Sequence[Any]]) -> list[Row]:

@@ -52,8 +52,7 @@ PROGRESS = {
 
 def create(cursor: duckdb.DuckDBPyConnection, chain_id: int) -> None:
     """Everything an empty database needs."""
-    for statement in (*_schemas(), *_comments()):
-        cursor.execute(statement)
+    cursor.execute(";\n".join((*_schemas(), *_comments())))
     cursor.execute("INSERT INTO final.progress VALUES (?, ?, 0, -1, '', NULL, -1, '')", [SCHEMA_VERSION, chain_id])
 
 
