@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from msgspec import Struct
@@ -14,6 +15,7 @@ from chain.outgoing import TransactionReceipt
 from chain.relaying import Relayer
 from chain.settings import ChainSettings
 from chain.signing import Signer
+from domain.facts import AnyFact
 from domain.ledger import Ledger
 from domain.settings import DomainSettings
 from receipts.deployment import Deployment
@@ -39,12 +41,12 @@ async def reading(settings: ChainSettings, deployment: Deployment) -> AsyncItera
         yield Reading(node, Contracts(node, deployment), deployment)
 
 
-def open_ledger(settings: DomainSettings) -> Ledger:
-    """The ledger by its settings; the folder of an SQLite file is made."""
+def open_ledger(settings: DomainSettings, kinds: Any = AnyFact) -> Ledger:
+    """The ledger of `kinds` by its settings; the folder of an SQLite file is made."""
     path = settings.ledger_url.removeprefix("sqlite:///")
     if path != settings.ledger_url:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    return Ledger(settings.ledger_url, busy_timeout_s=settings.busy_timeout_s)
+    return Ledger(settings.ledger_url, kinds, busy_timeout_s=settings.busy_timeout_s)
 
 
 class Sending:
@@ -71,9 +73,11 @@ class Sending:
 
 
 @asynccontextmanager
-async def sending(chain: Reading, signer: Signer, domain: DomainSettings) -> AsyncIterator[Sending]:
-    """A relayer for `signer` over its ledger, for as long as the block lasts."""
-    ledger = open_ledger(domain)
+async def sending(
+    chain: Reading, signer: Signer, domain: DomainSettings, kinds: Any = AnyFact
+) -> AsyncIterator[Sending]:
+    """A relayer for `signer` over its ledger of `kinds`, for as long as the block lasts."""
+    ledger = open_ledger(domain, kinds)
     try:
         async with Relayer(chain.node, ledger, signer) as relayer:
             yield Sending(chain, relayer)

@@ -35,7 +35,7 @@ class Sources(msgspec.Struct, frozen=True):
         layered = {**filed, **self._from_environ(room, fields)}
         layered |= {name: value for name, value in flags.items() if value is not None}
         try:
-            return msgspec.convert(layered, kind, strict=False)
+            return msgspec.convert(layered, kind, strict=False, dec_hook=_to_path)
         except (msgspec.ValidationError, ValueError) as fault:
             raise BadSettings(f"settings of {room}: {fault}") from None
 
@@ -67,6 +67,13 @@ def read_sources(path: Path | None, environ: Mapping[str, str], rooms: frozenset
                 f"{file}: no section [{name}]{_suggest(name, rooms)}; there are {', '.join(sorted(rooms))}"
             )
     return Sources(parsed, environ, str(file))
+
+
+def _to_path(kind: type, value: object) -> Path:
+    """Settings that are paths are written as text."""
+    if kind is Path and isinstance(value, str | Path):
+        return Path(value)
+    raise ValueError(f"{value!r} is no {kind.__name__}")
 
 
 def _suggest(name: str, known: set[str] | frozenset[str]) -> str:

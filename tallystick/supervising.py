@@ -48,18 +48,22 @@ class Supervisor:
     def log(self, name: str) -> Path:
         return self._logs / f"{name}.log"
 
-    async def start(self, name: str, argv: Sequence[str], environ: Mapping[str, str] | None = None) -> int:
+    async def start(
+        self, name: str, argv: Sequence[str], environ: Mapping[str, str] | None = None, folder: Path | None = None
+    ) -> int:
         """Starts `argv` in a session of its own, so that Ctrl-C reaches the parent alone. Returns its pid."""
         with self.log(name).open("ab") as log:
             self._children[name] = await asyncio.create_subprocess_exec(
                 *argv, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, **(environ or {})}, start_new_session=True, preexec_fn=die_with_parent,
+                env={**os.environ, **(environ or {})}, start_new_session=True, preexec_fn=die_with_parent, cwd=folder,
             )  # fmt: skip
         return self._children[name].pid
 
-    async def run(self, name: str, argv: Sequence[str], environ: Mapping[str, str] | None = None) -> None:
+    async def run(
+        self, name: str, argv: Sequence[str], environ: Mapping[str, str] | None = None, folder: Path | None = None
+    ) -> None:
         """Runs `argv` to its end; raises ChildDied unless it exits with 0."""
-        await self.start(name, argv, environ)
+        await self.start(name, argv, environ, folder)
         status = await self._children.pop(name).wait()
         if status != 0:
             raise ChildDied(name, status, self.log(name))

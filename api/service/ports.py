@@ -1,6 +1,6 @@
 """What the service needs from the chain, said in its own words; whoever wires the house brings the real thing."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -54,6 +54,7 @@ class BlockData(Struct, frozen=True):
     receipts: tuple[bytes, ...]
 
 
+@runtime_checkable
 class ChainReader(Protocol):
     """Reads the chain's own word, where the index is not enough. Every method raises ChainUnready."""
 

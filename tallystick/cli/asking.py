@@ -126,7 +126,7 @@ async def _read_status(api: httpx.AsyncClient) -> dict[str, Any]:
     stats, nodes, ready = await asyncio.gather(
         api.get("/explorer/v1/stats"), api.get("/explorer/v1/nodes"), api.get("/ready")
     )
-    return {"stats": answer(stats).json(), "nodes": answer(nodes).json()["items"], "ready": ready.json()}
+    return {"stats": answer(stats).json()["data"], "nodes": answer(nodes).json()["data"], "ready": ready.json()}
 
 
 def _status_table(status: dict[str, Any]) -> Table:

@@ -1,6 +1,7 @@
 """What every command shares: the session it runs in, its settings, its terminal, and how it runs coroutines."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -9,24 +10,13 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 
-from api.settings import ApiSettings
-from chain.settings import ChainSettings
-from domain.settings import DomainSettings
-from indexer.settings import IndexerSettings
-from receipts.settings import ReceiptSettings
 from tallystick.settings import Sources, read_sources
-from tallystick.wallet import WalletSettings
-from worker.settings import Settings as WorkerSettings
 
-ROOMS: dict[type, str] = {
-    ApiSettings: "api",
-    ChainSettings: "chain",
-    DomainSettings: "domain",
-    IndexerSettings: "indexer",
-    ReceiptSettings: "receipts",
-    WalletSettings: "wallet",
-    WorkerSettings: "worker",
-}
+ROOMS = frozenset({"api", "chain", "content", "domain", "indexer", "receipts", "wallet", "worker"})
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+CHATTY_LOGGERS = ("httpx", "uvicorn.error")
+WIDTH_WITHOUT_TERMINAL = 120
 
 Result = TypeVar("Result")
 Room = TypeVar("Room")
@@ -38,14 +28,16 @@ class Session:
     def __init__(self, config: Path | None, environ: Mapping[str, str], debug: bool) -> None:
         self._config, self.environ, self.debug = config, environ, debug
         self.console = Console(highlight=False)
+        if not self.console.is_terminal:
+            self.console = Console(highlight=False, width=WIDTH_WITHOUT_TERMINAL)
 
     @cached_property
     def sources(self) -> Sources:
-        return read_sources(self._config, self.environ, frozenset(ROOMS.values()))
+        return read_sources(self._config, self.environ, ROOMS)
 
     def settings(self, kind: type[Room], **flags: object) -> Room:
         """The room's settings, with the flags that were given. Raises BadSettings."""
-        return self.sources.room(kind, ROOMS[kind], **flags)
+        return self.sources.room(kind, room_of(kind), **flags)
 
     def ask_secret(self, question: str) -> str:
         answer: str = click.prompt(question, hide_input=True, err=True)
@@ -54,6 +46,19 @@ class Session:
     def ask_new_secret(self, question: str) -> str:
         answer: str = click.prompt(question, hide_input=True, confirmation_prompt=True, err=True)
         return answer
+
+
+def start_logging() -> None:
+    """One line an event on standard error; libraries that tell of every request only tell of trouble."""
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, force=True)
+    for name in CHATTY_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def room_of(kind: type) -> str:
+    """The section of a settings struct: its room's name, or its module's where it is our own."""
+    room, module, *_ = kind.__module__.split(".")
+    return module if room == "tallystick" else room
 
 
 def pass_session(command: Callable[..., Result]) -> Callable[..., Result]:

@@ -1,0 +1,5 @@
+"""`python -m tallystick`: the command line."""
+
+from tallystick.cli import run
+
+run()

@@ -1,0 +1,81 @@
+"""`tallystick index` and `tallystick serve`: the chain is followed, and what it says is served."""
+
+from typing import Any
+
+import click
+
+from api.settings import ApiSettings
+from chain.settings import ChainSettings
+from domain.settings import DomainSettings
+from indexer.settings import IndexerSettings
+from receipts import deployment as pins
+from receipts.deployment import Deployment
+from tallystick import serving
+from tallystick.cli.options import chain_options, wallet_options
+from tallystick.cli.sending import ChainFlags, flags_of
+from tallystick.cli.session import Session, pass_session, run_async, start_logging
+from tallystick.content import ContentSettings
+from tallystick.wallet import WalletSettings, open_signer
+
+DATABASE = ".tallystick/explorer.duckdb"
+database_option = click.option("--database", help=f"The explorer's DuckDB file [default: {DATABASE}].")
+
+
+@click.command()
+@database_option
+@click.option("--ledger-url", help="SQLite file or PostgreSQL that keeps the facts [default: .tallystick].")
+@chain_options
+@pass_session
+def index(session: Session, database: str | None, **options: Any) -> None:
+    """Follows the chain into the ledger and DuckDB, without serving anything, until Ctrl-C.
+
+    \b
+    Example:  tallystick index --rpc-url http://127.0.0.1:8545 --deployment deployment.json
+    """
+    start_logging()
+    flags = flags_of(options)
+    deployment = pins.load(flags.deployment)
+    run_async(serving.run_index(_settings(session, flags, deployment, database), deployment))
+
+
+@click.command()
+@click.option("--host", help="Address to listen on [default: 127.0.0.1].")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the API [default: 8001].")
+@click.option("--kubo-port", type=click.IntRange(0, 65535), help="Port of the IPFS RPC [default: 5001].")
+@database_option
+@chain_options
+@wallet_options
+@pass_session
+def serve(
+    session: Session, host: str | None, port: int | None, kubo_port: int | None, database: str | None, **options: Any
+) -> None:
+    """Indexes the chain and serves the API over it, until Ctrl-C. With a wallet it takes orders and pays for them.
+
+    \b
+    Example:  tallystick serve --rpc-url http://127.0.0.1:8545 --keystore orders.json
+    """
+    start_logging()
+    flags = flags_of(options)
+    deployment = pins.load(flags.deployment)
+    wallet = session.settings(
+        WalletSettings, **{name: getattr(flags, name) for name in WalletSettings.__struct_fields__}
+    )
+    has_wallet = bool(wallet.keystore) or wallet.development_account is not None
+    signer = open_signer(wallet, deployment.chain_id, session.environ, session.ask_secret) if has_wallet else None
+    api = session.settings(ApiSettings, host=host, port=port, kubo_port=kubo_port)
+    run_async(serving.run_api(_settings(session, flags, deployment, database, api), deployment, signer))
+
+
+def _settings(
+    session: Session, flags: ChainFlags, deployment: Deployment, database: str | None, api: ApiSettings | None = None
+) -> serving.ServeSettings:
+    filed = session.sources.file.get("indexer", {})
+    return serving.ServeSettings(
+        chain=session.settings(ChainSettings, rpc_url=flags.rpc_url, ws_url=flags.ws_url),
+        domain=session.settings(DomainSettings, ledger_url=flags.ledger_url),
+        indexer=session.settings(
+            IndexerSettings, database=database or filed.get("database", DATABASE), chain_id=deployment.chain_id
+        ),
+        content=session.settings(ContentSettings),
+        api=api or session.settings(ApiSettings),
+    )
