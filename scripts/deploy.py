@@ -20,9 +20,10 @@ from ape.exceptions import ApeException
 from receipts.deployment import DEVELOPMENT_CHAINS, Circuit, Contract, Deployment, write
 from receipts.keys import BadKeys, load_keys
 
+ROOT = Path(__file__).resolve().parent.parent
 KEYS = Path("contracts/circuits/keys/receipt")
 # Ape asks PATH for the compiler and for anvil: this environment holds them even where it is not activated.
-TOOLS = (Path(sys.executable).parent, Path(__file__).resolve().parent.parent / ".tools/node_modules/.bin")
+TOOLS = (Path(sys.executable).parent, ROOT / ".tools/node_modules/.bin")
 os.environ["PATH"] = os.pathsep.join([*map(str, TOOLS), os.environ.get("PATH", os.defpath)])
 
 Contracts = dict[str, ContractInstance]
@@ -64,7 +65,7 @@ def cli(
 ) -> None:
     """Deploys the contracts, wires them together, and writes what others must know of them."""
     circuit = read_circuit(keys, provider.chain_id)
-    owner = choose_account(account, provider.chain_id)
+    owner = require_private(choose_account(account, provider.chain_id), provider.chain_id)
     first_block = provider.get_block("latest").number + 1
     try:
         contracts = deploy(owner, terms)
@@ -98,11 +99,17 @@ def read_circuit(folder: Path, chain_id: int) -> Circuit:
 
 def choose_account(alias: str | None, chain_id: int) -> AccountAPI:
     """The owner to be: the account named, or on a development chain the first of its mnemonic."""
-    if alias is None and chain_id not in DEVELOPMENT_CHAINS:
+    if alias is not None:
+        return load_account(alias)
+    if chain_id not in DEVELOPMENT_CHAINS:
         raise click.UsageError(f"chain {chain_id} needs an owner: name one of `ape accounts list` with --account")
-    owner = ape.accounts.test_accounts[0] if alias is None else load_account(alias)
-    development = {each.address for each in ape.accounts.test_accounts}
-    if chain_id not in DEVELOPMENT_CHAINS and owner.address in development:
+    return ape.accounts.test_accounts[0]
+
+
+def require_private(owner: AccountAPI, chain_id: int) -> AccountAPI:
+    """The owner itself, unless everybody knows its key and money is real."""
+    known = {each.address for each in ape.accounts.test_accounts}
+    if chain_id not in DEVELOPMENT_CHAINS and owner.address in known:
         raise click.ClickException(
             f"{owner.address} comes from the development mnemonic, which everybody knows, and chain {chain_id} is "
             "not a development chain: make an account with `ape accounts generate`"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
-from eth_utils import to_bytes
+from eth_utils.conversions import to_bytes
 
 from scripts.deploy import deploy
 from tests.contracts.notary import Notary

@@ -2,7 +2,7 @@
 
 import pytest
 from ape.contracts import ContractInstance
-from eth_utils import keccak
+from eth_utils.crypto import keccak
 
 SELECTORS = {
     "InferenceCoordinator": {

@@ -2,7 +2,7 @@ import ape
 import pytest
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
-from eth_utils import keccak
+from eth_utils.crypto import keccak
 
 from tests.contracts.terms import MAX_TOKENS, MODEL_CID, MODEL_ID, PRICE_COMPLETION, PRICE_PROMPT
 

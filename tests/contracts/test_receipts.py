@@ -5,7 +5,7 @@ import pytest
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 from ape.managers.chain import ChainManager
-from eth_utils import to_bytes
+from eth_utils.conversions import to_bytes
 
 from receipts.poseidon import FIELD
 from tests.contracts.notary import Notary, Settlement
