@@ -28,6 +28,14 @@ class Mined(Struct, frozen=True):
     succeeded: bool
 
 
+class Unfinished(Struct, frozen=True):
+    """Jobs under way at a block; `timestamp` is the block's, Unix seconds."""
+
+    position: Position
+    timestamp: int
+    jobs: tuple[Job, ...]
+
+
 class Coordinator(Protocol):
     """The coordinator contract as one worker uses it. All of it may raise chain errors."""
 
@@ -43,8 +51,8 @@ class Coordinator(Protocol):
     async def jobs(self, job_ids: Sequence[int]) -> list[Job | None]:
         """The jobs as they are now; None for one that does not exist."""
 
-    async def unfinished_jobs(self) -> tuple[Position | None, list[Job]]:
-        """A final block, and every job that was under way at it; None on a chain too young to have one."""
+    async def unfinished(self) -> Unfinished | None:
+        """The newest final block, and every job that was under way at it; None on a chain too young to have one."""
 
     async def may_claim(self) -> bool:
         """Whether the worker is registered with enough stake, and not leaving."""

@@ -12,11 +12,11 @@ from chain.errors import Missing, Reverted
 from chain.heads import latest
 from chain.node import Node
 from chain.relaying import Relayer
-from chain.wire import octets, quantity
+from chain.wire import Header, octets, quantity
 from domain.ledger import Position
 
 from .board import Job
-from .coordinator import Entry, Mined
+from .coordinator import Entry, Mined, Unfinished
 
 JOBS_PER_CALL = 200
 PROOF_WORDS = 8
@@ -50,23 +50,23 @@ class OnChain:
     async def jobs(self, job_ids: Sequence[int]) -> list[Job | None]:
         return await self._jobs_at(job_ids, "latest")
 
-    async def unfinished_jobs(self) -> tuple[Position | None, list[Job]]:
+    async def unfinished(self) -> Unfinished | None:
         """Read backwards from the newest, until one is so overdue that everything before it is overdue too."""
         start = await self._final_block()
         if start is None:
-            return None, []
-        position, now = start
+            return None
+        number, timestamp = quantity(start.number), quantity(start.timestamp)
         lifetime = self._contracts.coordinator.view("order_lifetime_s")
-        (lifetime_s,) = await self._contracts.read(lifetime, at=position.number)
-        newest = await self._contracts.job_count(at=position.number)
+        (lifetime_s,) = await self._contracts.read(lifetime, at=number)
+        newest = await self._contracts.job_count(at=number)
         unfinished: list[Job] = []
         for last in range(newest, 0, -JOBS_PER_CALL):
-            jobs = await self._jobs_at(range(last, max(0, last - JOBS_PER_CALL), -1), position.number)
+            jobs = await self._jobs_at(range(last, max(0, last - JOBS_PER_CALL), -1), number)
             known = [job for job in jobs if job is not None]
             unfinished += [job for job in known if not job.is_closed]
-            if any(job.deadline + lifetime_s < now for job in known):
+            if any(job.deadline + lifetime_s < timestamp for job in known):
                 break
-        return position, unfinished
+        return Unfinished(Position(number, octets(start.hash, 32)), timestamp, tuple(unfinished))
 
     async def may_claim(self) -> bool:
         return await self._contracts.may_claim(self._worker)
@@ -91,17 +91,16 @@ class OnChain:
             raise answer
         return msgspec.convert({**cast(dict[str, Any], answer), "job_id": job_id}, Job)
 
-    async def _final_block(self) -> tuple[Position, int] | None:
-        """The newest block that cannot be reorganised away, and its time; None on a chain too young to have one."""
+    async def _final_block(self) -> Header | None:
+        """The newest block that cannot be reorganised away; None on a chain too young to have one."""
         rule = finality.parse(self._node.settings.finality)
         at: At = rule.name if isinstance(rule, finality.Tag) else (await latest(self._node)).number - rule.blocks
         if isinstance(at, int) and at < 0:
             return None
         try:
-            header = await fetch_header(self._node, at)
+            return await fetch_header(self._node, at)
         except Missing:
             return None
-        return Position(quantity(header.number), octets(header.hash, 32)), quantity(header.timestamp)
 
 
 def _settlement(entry: Entry) -> tuple[int, str, int, int, list[int]]:

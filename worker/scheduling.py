@@ -63,10 +63,11 @@ class Scheduler:
         self._receipts = receipts
         self._uplink = uplink
         self._health = health
-        self._settler = Settler(coordinator, journal, watcher, worker, settings, uplink, self._is_generating)
+        self._settler = Settler(coordinator, journal, watcher, worker, settings, uplink, self._has_receipts_coming)
         self._busy: set[int] = set()
         self._failures: dict[int, int] = {}
         self._generating: dict[int, asyncio.Event] = {}
+        self._proving: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._awake = asyncio.Event()
         self._fatal: BaseException | None = None
@@ -76,8 +77,9 @@ class Scheduler:
         self._awake.set()
 
     def held(self, *, answered_only: bool = False) -> int:
-        """How many jobs we hold or are about to."""
-        return sum(1 for work in self._journal if self._is_ours(work) and (work.answer or not answered_only))
+        """How many jobs we hold, are about to hold, or are still busy with."""
+        ours = {work.job_id for work in self._journal if self._is_ours(work) and (work.answer or not answered_only)}
+        return len(ours | self._busy)
 
     async def run(self) -> None:
         """Until cancelled. Raises what no waiting will mend."""
@@ -159,8 +161,9 @@ class Scheduler:
     def _has_slot(self) -> bool:
         return len(self._generating) < self._settings.concurrency and not self._health.has("engine")
 
-    def _is_generating(self) -> bool:
-        return bool(self._generating)
+    def _has_receipts_coming(self) -> bool:
+        """Whether a batch that waits a little would find company."""
+        return bool(self._generating or self._proving)
 
     def _cancel_lost(self, now: float) -> None:
         """Stops generating for a job that somebody else has, or that is closed."""
@@ -225,8 +228,12 @@ class Scheduler:
     async def _prove(self, work: Work, job: Job) -> None:
         assert work.answer is not None, "a receipt is proved after its answer was made"
         self._uplink.progress(work.job_id, "proving")
-        receipt, proof_ms = await self._receipts.make(job, work.answer)
-        await self._journal.record({work.job_id: receipt})
+        self._proving.add(work.job_id)
+        try:
+            receipt, proof_ms = await self._receipts.make(job, work.answer)
+            await self._journal.record({work.job_id: receipt})
+        finally:
+            self._proving.discard(work.job_id)
         self._uplink.progress(work.job_id, "proved", ms=round(proof_ms, 1))
 
     async def _settle(self) -> None:

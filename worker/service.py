@@ -167,15 +167,17 @@ class Worker:
 
     def _unfinished(self) -> int:
         """Jobs that waiting for may still help: without an engine, those that are answered."""
-        publishing = len(self._journal.unpublished()) if self._uplink.is_connected else 0
-        return self._scheduler.held(answered_only=self._health.has("engine")) + publishing
+        telling = len(self._journal.unpublished()) + self._uplink.pending if self._uplink.is_connected else 0
+        return self._scheduler.held(answered_only=self._health.has("engine")) + telling
 
     async def _begin(self) -> Follower:
         """Takes over from the chain what is under way, and from the journal what was; follows from there."""
-        position, jobs = await self._coordinator.unfinished_jobs()
-        self._board.place(jobs)
-        if position is not None:
+        found = await self._coordinator.unfinished()
+        if found is not None:
+            self._board.place(found.jobs)
+            await self._watcher.begin(found.position.number, found.timestamp)
             await self._settle_accounts([work for work in self._journal if self._board.get(work.job_id) is None])
+        position = found.position if found else None
         return Follower.of(self._parts.node, self._parts.deployment, position)
 
     async def _settle_accounts(self, works: list[Work]) -> None:

@@ -33,6 +33,12 @@ class Watcher:
         self.standing_changed = True
         """Whether something happened that may decide if we may claim; whoever looks it up clears it."""
 
+    async def begin(self, number: int, timestamp: int) -> None:
+        """The board holds block `number`, of that time."""
+        self._head, self._head_time, self._head_seen = number, timestamp, time.monotonic()
+        async with self._moved:
+            self._moved.notify_all()
+
     async def run(self, news: AsyncGenerator[News, None]) -> None:
         """Until the news end, or the chain raises."""
         async with aclosing(news):
@@ -55,7 +61,7 @@ class Watcher:
                 facts = [occurrence.fact for occurrence in block.occurrences]
                 self.board.extend(block.number, facts)
                 self._note_standing(facts)
-                await self._reach(block.number, block.timestamp)
+                await self.begin(block.number, block.timestamp)
             case Reorganised(from_number, _):
                 changed = self.board.drop_from(from_number)
                 ours = sorted(job_id for job_id in changed if self._journal.get(job_id))
@@ -64,11 +70,6 @@ class Watcher:
                 self._head = from_number - 1
             case Finalised(number):
                 await self._close(self.board.finalise(number))
-
-    async def _reach(self, number: int, timestamp: int) -> None:
-        self._head, self._head_time, self._head_seen = number, timestamp, time.monotonic()
-        async with self._moved:
-            self._moved.notify_all()
 
     async def _close(self, closed: list[Job]) -> None:
         facts: dict[int, WorkFact] = {}

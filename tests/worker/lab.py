@@ -1,14 +1,15 @@
-"""A deployed chain, a block store and an upstream server come in; whole workers that can be started and stopped go out."""
+"""A deployed chain, a block store and an upstream server come in; whole workers, to be started and stopped, go out."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
+from chain.abi import signature_hash
 from chain.node import Node
 from chain.settings import ChainSettings
 from chain.signing import Signer
@@ -23,18 +24,22 @@ from worker.service import Parts, serve
 from worker.settings import Settings
 
 MODEL_MANIFEST = b'{"files":[],"schema":"tallystick/model/1"}'
+PRICE_PROMPT_TOKEN, PRICE_COMPLETION_TOKEN = 2 * 10**12, 2 * 10**13
 WAIT_S = 60.0
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]], what: str, timeout_s: float = WAIT_S) -> None:
+async def until(condition: Callable[[], object], what: str, timeout_s: float = WAIT_S) -> None:
     """Returns when `condition` holds; fails with `what` when it never does."""
     deadline = time.monotonic() + timeout_s
-    while True:
-        held = condition()
-        if held if isinstance(held, bool) else await held:
-            return
+    while not condition():
         assert time.monotonic() < deadline, f"after {timeout_s:.0f} s still not: {what}"
         await asyncio.sleep(0.02)
+
+
+def price_of(prompt: str) -> int:
+    """What the upstream's answer costs: it says the prompt's words again."""
+    words = len(prompt.split())
+    return words * PRICE_PROMPT_TOKEN + words * PRICE_COMPLETION_TOKEN
 
 
 class Lab:
@@ -69,6 +74,21 @@ class Lab:
     def earned(self, account: Account) -> int:
         return int(self.network.call("InferenceCoordinator", "creditOf", account.hex))
 
+    def completed(self) -> list[int]:
+        """The jobs that InferenceCompleted was emitted for, each as often as it was."""
+        return [int(log["topics"][1], 16) for log in self._logs("InferenceCompleted")]
+
+    def settlements(self) -> set[str]:
+        """The transactions that settled jobs."""
+        return {log["transactionHash"] for log in self._logs("ReceiptAccepted")}
+
+    def _logs(self, event: str) -> list[dict[str, Any]]:
+        contract = self.network.deployment.contracts["InferenceCoordinator"]
+        entry = next(entry for entry in contract.abi if entry.get("name") == event)
+        topic = "0x" + signature_hash(entry).hex()
+        where = {"address": contract.address, "fromBlock": "0x0", "topics": [topic]}
+        return list(self.network.rpc("eth_getLogs", where))
+
     def works(self, account: Account) -> dict[int, Work]:
         """What the journal on disk says, by job."""
         ledger = self.ledger_of(account)
@@ -100,14 +120,16 @@ class Lab:
                 ledger.close()
 
     @asynccontextmanager
-    async def working(self, account: Account, engine: Engine | None = None, **choices: Any) -> AsyncIterator[None]:
-        """A worker that runs while the block does, and drains at its end."""
+    async def working(
+        self, account: Account, engine: Engine | None = None, **choices: Any
+    ) -> AsyncIterator[asyncio.Event]:
+        """A worker that runs while the block does, and drains at its end or when the event is set."""
         settings = replace(self.settings, **choices)
         async with self.parts(account, engine, **choices) as parts:
             stop = asyncio.Event()
             running = asyncio.create_task(serve(settings, parts, stop))
             try:
-                yield
+                yield stop
             finally:
                 stop.set()
                 await running

@@ -8,7 +8,7 @@ from tests.worker.test_board import ME, OTHER
 from worker.board import Job, Status
 from worker.deciding import ABSENT_S_MAX, Action, ending, is_ours, next_step
 from worker.engine import Description, Sampling
-from worker.journal import Abandoned, AnswerMade, ClaimSent, ReceiptProved, SettlementSent, Settled, Work
+from worker.journal import Abandoned, AnswerMade, ClaimSent, ReceiptProved, Settled, SettlementSent, Work
 
 NOW, MARGIN = 100.0, 5.0
 OPEN = Job(

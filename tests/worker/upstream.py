@@ -27,6 +27,11 @@ class Upstream:
         self.gate = asyncio.Event()
         self.gate.set()
 
+    @property
+    def prompts(self) -> list[str]:
+        """What was asked, in order."""
+        return [body["messages"][-1]["content"] for body in self.requests]
+
     def application(self) -> web.Application:
         application = web.Application()
         application.add_routes(
