@@ -66,13 +66,13 @@ RECEIPTS = Table(
         Column(
             "job_key",
             Kind.TEXT,
-            "Public input: binds the proof to chain, coordinator, job, worker and answer (decimal)",
+            "Public input: binds the proof to chain, coordinator, job, worker and answer (0x word)",
         ),
-        Column("terms", Kind.TEXT, "Public input: maximum tokens and both prices, packed (decimal)"),
+        Column("terms", Kind.TEXT, "Public input: maximum tokens and both prices, packed (0x word)"),
         Column("amount", Kind.WEI, "Wei paid to the worker"),
         Column("refund", Kind.WEI, "Wei returned"),
         Column(
-            "commitment", Kind.TEXT, "Public input: Poseidon commitment to what the receipt does not show (decimal)"
+            "commitment", Kind.TEXT, "Public input: Poseidon commitment to what the receipt does not show (0x word)"
         ),
         Column("tx_hash", Kind.TEXT, "Transaction that settled the job"),
         Column("block_hash", Kind.TEXT, "Block that holds the receipt's log"),
@@ -151,7 +151,7 @@ DOCUMENTS = Table(
         Column("worker", Kind.TEXT, "Who signed it"),
         Column("response_cid", Kind.TEXT, "The answer it is about"),
         Column("receipt_cid", Kind.TEXT, "Content of the document"),
-        Column("commitment", Kind.TEXT, "The commitment it opens (decimal)"),
+        Column("commitment", Kind.TEXT, "The commitment it opens (0x word)"),
         Column("prompt_tokens", Kind.INTEGER, "Prompt tokens, by the worker's word"),
         Column("completion_tokens", Kind.INTEGER, "Completion tokens, by the worker's word"),
         Column("started_at", Kind.MILLISECONDS, "Start of the inference, by the worker's clock"),

@@ -169,7 +169,7 @@ def test_a_published_document_joins_the_receipt_it_is_about_and_no_other(busy: P
 
     publish(1, 5, "QmForged")
     assert queries.receipt(receipt.job_id) == receipt
-    publish(2, int(receipt.commitment or 0), "QmTrue")
+    publish(2, int(receipt.commitment or "0x0", 16), "QmTrue")
     joined = queries.receipt(receipt.job_id)
     assert joined
     assert (joined.receipt_cid, joined.completion_tokens, joined.completed_at) == ("QmTrue", 34, 3_500)

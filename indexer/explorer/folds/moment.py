@@ -28,3 +28,8 @@ def hexed(raw: bytes) -> str:
 def clamped(seconds: int) -> int:
     """A time that every clock can show: chain times are unsigned integers that anyone may choose."""
     return min(seconds, LATEST_S)
+
+
+def worded(number: int) -> str:
+    """A 256-bit word, as receipt documents write it."""
+    return f"0x{number:064x}"

@@ -3,7 +3,7 @@
 from domain.facts import BlocksChecked, ChainReorganised, ReceiptPublished, TelemetrySampled
 
 from ..rows import DocumentRow, GpuRow, IntegrityRow, ReorgRow, Row, SampleRow
-from .moment import hexed
+from .moment import hexed, worded
 
 OffchainFact = ReceiptPublished | TelemetrySampled | ChainReorganised | BlocksChecked
 
@@ -28,7 +28,7 @@ def _document(fact: ReceiptPublished) -> DocumentRow:
         worker=hexed(fact.worker),
         response_cid=fact.response_cid,
         receipt_cid=fact.receipt_cid,
-        commitment=str(fact.commitment),
+        commitment=worded(fact.commitment),
         prompt_tokens=fact.prompt_tokens,
         completion_tokens=fact.completion_tokens,
         started_at=fact.started_at,

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from domain.facts import JobCompleted, JobExpired, ReceiptAccepted
 
 from ..rows import JobRow, ReceiptRow
-from .moment import Moment, Unfoldable, hexed
+from .moment import Moment, Unfoldable, hexed, worded
 
 ReceiptFact = JobCompleted | JobExpired | ReceiptAccepted
 
@@ -47,11 +47,11 @@ def _accepted(receipt: ReceiptRow, job: JobRow, moment: Moment, fact: ReceiptAcc
         receipt,
         state="failed" if reason else "verified",
         reason=reason,
-        job_key=str(fact.job_key),
-        terms=str(fact.terms),
+        job_key=worded(fact.job_key),
+        terms=worded(fact.terms),
         amount=int(fact.amount),
         refund=int(fact.refund),
-        commitment=str(fact.commitment),
+        commitment=worded(fact.commitment),
         tx_hash=moment.tx_hash,
         block_hash=moment.block_hash,
         block_number=moment.block,
