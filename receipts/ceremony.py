@@ -39,7 +39,7 @@ DEVELOPMENT_BEACON = hashlib.sha256(b"tallystick development key").digest()
 DEVELOPMENT_NAME = "development"
 ENTROPY_BYTES = 64
 
-_NAME = re.compile(r"[\w.@+-][\w.@+ -]{0,63}")
+_NAME = re.compile(r"[\w.@+][\w.@+ -]{0,63}")
 _CIRCUIT_HASH = re.compile(r"Circuit Hash:\s+((?:[0-9a-f]{8}\s+){16})")
 _PART = re.compile(r"contribution #\d+ (.*):\n\s+((?:[0-9a-f]{8}\s+){16})")
 _BEACON = re.compile(r"Beacon generator: ([0-9a-f]+)")
@@ -63,12 +63,23 @@ def compile_circuit(tools: Tools, sources: Path, folder: Path) -> Circuit:
     return Circuit(folder / f"{CIRCUIT}.r1cs", folder / f"{CIRCUIT}_js" / WITNESS_GENERATOR)
 
 
-def start(tools: Tools, circuit: Circuit, powers: Path, first: Path) -> Path:
+def make_powers(tools: Tools, powers: Path, beacon: bytes, name: str) -> Path:
+    """The first phase with one contribution, a beacon. A real ceremony starts from powers that many made."""
+
+    def make(part: Path) -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            fresh, beaten = f"{scratch}/fresh.ptau", f"{scratch}/beaten.ptau"
+            tools.snarkjs("powersoftau", "new", "bn128", str(POWER), fresh)
+            tools.snarkjs("powersoftau", "beacon", fresh, beaten, beacon.hex(), str(BEACON_ROUNDS), f"-n={name}")
+            tools.snarkjs("powersoftau", "prepare", "phase2", beaten, str(part))
+
+    return produce(powers, make)
+
+
+def start(tools: Tools, constraints: Path, powers: Path, first: Path) -> Path:
     """Writes the file that the first party contributes to, from powers of tau that are checked first."""
     tools.snarkjs("powersoftau", "verify", str(powers))
-    return produce(
-        first, lambda part: tools.snarkjs("groth16", "setup", str(circuit.constraints), str(powers), str(part))
-    )
+    return produce(first, lambda part: tools.snarkjs("groth16", "setup", str(constraints), str(powers), str(part)))
 
 
 def contribute(tools: Tools, before: Path, after: Path, name: str) -> str:
@@ -98,11 +109,11 @@ def finalise(tools: Tools, before: Path, after: Path, beacon: bytes, name: str =
     )
 
 
-def verify(tools: Tools, circuit: Circuit, powers: Path, proving_key: Path) -> Transcript:
+def verify(tools: Tools, constraints: Path, powers: Path, proving_key: Path) -> Transcript:
     """Checks the whole chain, from the powers of tau to the last contribution. Raises BadCeremony."""
     try:
         tools.snarkjs("powersoftau", "verify", str(powers))
-        said = tools.snarkjs("zkey", "verify", str(circuit.constraints), str(powers), str(proving_key))
+        said = tools.snarkjs("zkey", "verify", str(constraints), str(powers), str(proving_key))
     except ToolFailed as fault:
         raise BadCeremony(f"{proving_key} does not follow from this circuit and {powers}: {fault}") from None
     if "ZKey Ok!" not in said:
@@ -117,8 +128,8 @@ def publish(
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         circuit = compile_circuit(tools, sources, Path(scratch))
-        transcript = verify(tools, circuit, powers, proving_key)
-        _require_finished(transcript, development)
+        transcript = verify(tools, circuit.constraints, powers, proving_key)
+        require_finished(transcript, development)
         (folder / PROVING_KEY).write_bytes(proving_key.read_bytes())
         (folder / WITNESS_GENERATOR).write_bytes(circuit.witness_generator.read_bytes())
         tools.snarkjs("zkey", "export", "verificationkey", str(proving_key), str(folder / VERIFYING_KEY))
@@ -146,26 +157,19 @@ def verify_published(tools: Tools, sources: Path, powers: Path, folder: Path) ->
     return claimed
 
 
-def make_development_keys(tools: Tools, sources: Path, folder: Path) -> Manifest:
-    """The reproducible, insecure ceremony: both phases hold one contribution, a constant beacon."""
-    with tempfile.TemporaryDirectory() as scratch:
-        work = Path(scratch)
-        powers = _development_powers(tools, work)
-        first = start(tools, compile_circuit(tools, sources, work), powers, work / "first.zkey")
-        last = finalise(tools, first, work / "last.zkey", DEVELOPMENT_BEACON, DEVELOPMENT_NAME)
-        return publish(tools, sources, powers, last, folder, development=True)
+def make_development_keys(tools: Tools, sources: Path, folder: Path, work: Path) -> Manifest:
+    """The reproducible, insecure ceremony: both phases hold one contribution, a constant beacon.
+
+    `work` is an empty folder for what lies between: circuit, powers of tau, first and last proving key.
+    """
+    powers = make_powers(tools, work / "powers.ptau", DEVELOPMENT_BEACON, DEVELOPMENT_NAME)
+    first = start(tools, compile_circuit(tools, sources, work).constraints, powers, work / "first.zkey")
+    last = finalise(tools, first, work / "last.zkey", DEVELOPMENT_BEACON, DEVELOPMENT_NAME)
+    return publish(tools, sources, powers, last, folder, development=True)
 
 
-def _development_powers(tools: Tools, work: Path) -> Path:
-    fresh, beaten, powers = work / "fresh.ptau", work / "beaten.ptau", work / "powers.ptau"
-    tools.snarkjs("powersoftau", "new", "bn128", str(POWER), str(fresh))
-    beacon = (DEVELOPMENT_BEACON.hex(), str(BEACON_ROUNDS), f"-n={DEVELOPMENT_NAME}")
-    tools.snarkjs("powersoftau", "beacon", str(fresh), str(beaten), *beacon)
-    tools.snarkjs("powersoftau", "prepare", "phase2", str(beaten), str(powers))
-    return powers
-
-
-def _require_finished(transcript: Transcript, development: bool) -> None:
+def require_finished(transcript: Transcript, development: bool = False) -> None:
+    """Keys are published when a beacon ended their ceremony and, unless they are for development, people took part."""
     parties = [part for part in transcript.contributions if part.beacon is None]
     if not transcript.contributions or transcript.contributions[-1].beacon is None:
         raise BadCeremony("the ceremony has no final beacon: finalise it before it is published")
@@ -208,7 +212,8 @@ def main() -> None:
     parser.add_argument("--development", action="store_true", required=True)
     parser.add_argument("folder", nargs="?", type=Path, default=Path(settings.keys_folder))
     folder = parser.parse_args().folder
-    make_development_keys(find_tools(Path(settings.tools_folder)), CIRCUITS, folder)
+    with tempfile.TemporaryDirectory() as work:
+        make_development_keys(find_tools(Path(settings.tools_folder)), CIRCUITS, folder, Path(work))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ matrix drawn from the Grain LFSR of its appendix F. Hashes equal those of circom
 
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import islice
 from operator import add, mul
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ FULL_ROUNDS = 8
 PARTIAL_ROUNDS = (56, 57, 56, 60, 60, 63, 64, 63, 60, 66, 60, 65, 70, 60, 64, 68)  # for 1 to 16 inputs
 GRAIN_BITS = 80
 GRAIN_WARM_UP = 160
+CHUNK_BITS = 16
 
 
 class NotInField(ValueError):
@@ -88,31 +90,25 @@ def _cauchy(words: Iterator[int], width: int) -> tuple[tuple[int, ...], ...]:
 
 
 def _grain_words(width: int, partial_rounds: int) -> Iterator[int]:
-    bits = _grain_bits(width, partial_rounds)
-    while True:
-        word = 0
-        for _ in range(FIELD_BITS):
-            word = word << 1 | next(bits)
-        yield word
-
-
-def _grain_bits(width: int, partial_rounds: int) -> Iterator[int]:
-    """The shrunk output of the LFSR: of each pair of bits the second, where the first is set."""
+    """Words of the LFSR's shrunk output, which keeps of each pair of bits the second, where the first is set."""
     prime_field, power_box = f"{1:02b}", f"{0:04b}"
     sizes = f"{FIELD_BITS:012b}{width:012b}{FULL_ROUNDS:010b}{partial_rounds:010b}"
     register = int((prime_field + power_box + sizes).ljust(GRAIN_BITS, "1"), 2)
-    raw = _shifted_out(register)
-    for _ in range(GRAIN_WARM_UP):
-        next(raw)
-    while True:
-        chosen, bit = next(raw), next(raw)
-        if chosen:
-            yield bit
+    kept = ""
+    for chunk in islice(_grain_chunks(register), GRAIN_WARM_UP // CHUNK_BITS, None):
+        kept += _SHRUNK[chunk >> 8] + _SHRUNK[chunk & 255]
+        if len(kept) >= FIELD_BITS:
+            yield int(kept[:FIELD_BITS], 2)
+            kept = kept[FIELD_BITS:]
 
 
-def _shifted_out(register: int) -> Iterator[int]:
-    """New bits of the register b(i+80) = b(i+62) + b(i+51) + b(i+38) + b(i+23) + b(i+13) + b(i), b(i) being its top."""
+def _grain_chunks(register: int) -> Iterator[int]:
+    """16 new bits a step: b(i+80) = b(i+62) + b(i+51) + b(i+38) + b(i+23) + b(i+13) + b(i), the register's top."""
     while True:
-        bit = (register >> 17 ^ register >> 28 ^ register >> 41 ^ register >> 56 ^ register >> 66 ^ register >> 79) & 1
-        register = (register << 1 | bit) & ((1 << GRAIN_BITS) - 1)
-        yield bit
+        taps = register >> 2 ^ register >> 13 ^ register >> 26 ^ register >> 41 ^ register >> 51 ^ register >> 64
+        chunk = taps & (1 << CHUNK_BITS) - 1
+        register = (register << CHUNK_BITS | chunk) & (1 << GRAIN_BITS) - 1
+        yield chunk
+
+
+_SHRUNK = ["".join(str(byte >> place & 1) for place in (6, 4, 2, 0) if byte >> place + 1 & 1) for byte in range(256)]
