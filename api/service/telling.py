@@ -39,7 +39,7 @@ def told_by_chain(job: JobRow | None) -> list[Told]:
         return []
     story = [Told("queued", {"prompt_cid": job.prompt_cid, "model": job.model_id, "tx_hash": job.requested_tx})]
     if job.worker is not None:
-        story.append(Told("claimed", {"worker": job.worker, "lease_until": job.lease_until}))
+        story.append(Told("claimed", {"worker": job.worker, "claim": job.claims}))
     if job.response_cid is not None:
         story.append(Told("answered", {"response_cid": job.response_cid}))
     if job.state == "settled":

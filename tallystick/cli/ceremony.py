@@ -41,7 +41,7 @@ def start(session: Session, powers: Path, after: Path) -> None:
     """Begins from POWERS of tau (2^10 or more), writing AFTER for the first party."""
     tools = _tools(session)
     with tempfile.TemporaryDirectory() as scratch, session.console.status("checking the powers of tau, setting up"):
-        phases.start(tools, phases.compile_circuit(tools, phases.CIRCUITS, Path(scratch)), powers, after)
+        phases.start(tools, phases.compile_circuit(tools, phases.CIRCUITS, Path(scratch)).constraints, powers, after)
     session.console.print(f"{after}: hand it to the first party")
 
 
