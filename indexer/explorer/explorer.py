@@ -17,6 +17,7 @@ from .overlay import Overlay
 from .progress import Progress, advanced, read_progress, with_head, write_progress
 from .projecting import final_totals, project
 from .queries import Queries
+from .recent import Recent
 from .rows import Head, TransactionRow
 from .sources import Sources
 from .waiting import Waiters
@@ -56,7 +57,8 @@ class Explorer:
         self._limits = (memory_limit_mib, threads)
         self._turn = threading.RLock()
         self._waiters = Waiters()
-        self._overlay = Overlay()
+        self._recent = Recent()
+        self._overlay = Overlay(self._recent)
         self._tip_version = -1
         self._shelf = Shelf(self.open_beside(path))
         self.queries = Queries(self._shelf, self._waiters)
@@ -120,13 +122,14 @@ class Explorer:
 
     def adopt(self, database: Database) -> None:
         """Shows `database`, which holds the same position, in place of the one before. Only while `paused`."""
-        overlay = Overlay()
+        recent = Recent()
+        overlay = Overlay(recent)
         with database.writing() as cursor:
             totals = final_totals(cursor)
             overlay.clear(cursor)
             overlay.follow(cursor, self._overlay.blocks, totals)
             write_progress(cursor, self._progress)
-        self._overlay, self._totals = overlay, totals
+        self._overlay, self._recent, self._totals = overlay, recent, totals
         self._shelf.swap(database)
         self._waiters.notify()
 
@@ -159,7 +162,7 @@ class Explorer:
         retracted = 0
         try:
             with self._shelf.current.writing() as cursor:
-                totals = project(cursor, batch, self._totals) if batch else self._totals
+                totals = project(cursor, batch, self._totals, self._recent) if batch else self._totals
                 self._overlay.settle(cursor, progress.final_number, recorded)
                 if snapshot:
                     tip = [block for block in snapshot.blocks if block.number > progress.final_number]
@@ -168,6 +171,7 @@ class Explorer:
                 write_progress(cursor, progress)
         except BaseException:
             self._overlay.forget()
+            self._recent.forget()
             raise
         self._progress, self._totals = progress, totals
         self._tip_version = snapshot.version if snapshot else self._tip_version

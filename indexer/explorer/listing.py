@@ -54,9 +54,11 @@ def page(
 
 
 def one(cursor: duckdb.DuckDBPyConnection, order: Order, where: Mapping[str, Any]) -> Any:
-    """The newest row that fits, or None."""
-    rows = _rows(cursor, order, where, None, 1)
-    return rows[0] if rows else None
+    """The row that these values name, or None. What is not in the tip now may be final a moment later, not before."""
+    for schema in ("tip", "final") if order.table in OVERLAID else ("final",):
+        if rows := _select(cursor, order, schema, where, None, None):
+            return rows[0]
+    return None
 
 
 def make_cursor(order: Order, row: Row) -> str:
@@ -106,7 +108,7 @@ def _select(
     schema: str,
     where: Mapping[str, Any],
     place: tuple[Any, ...] | None,
-    limit: int,
+    limit: int | None,
 ) -> list[Row]:
     table = order.table
     conditions = [f'"{name}" = {_bound(table, name)}' for name in where]
@@ -115,20 +117,17 @@ def _select(
         conditions.append(_beyond(order))
         parameters += [value for i in range(len(place)) for value in place[: i + 1]]
     direction = " DESC" if order.newest_first else ""
-    inner = (
-        f"SELECT * FROM {schema}.{table.name}"
-        + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
-        + " ORDER BY "
-        + ", ".join(f'"{name}"{direction}' for name in order.columns)
-        + f" LIMIT {limit}"
-    )
+    source = f"{schema}.{table.name}" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
+    if limit is not None:
+        by = ", ".join(f'"{name}"{direction}' for name in order.columns)
+        source = f"{source} ORDER BY {by} LIMIT {limit}"
     columns, joined = [shown(table, "r")], ""
     if table in OVERLAID:
         columns.append("true" if schema == "final" else "false")
     if table.row is ReceiptRow:
         columns.append(SHOWN_DOCUMENT)
         joined = DOCUMENT_OF_RECEIPT
-    found = cursor.execute(f"SELECT {', '.join(columns)} FROM ({inner}) r {joined}", parameters)
+    found = cursor.execute(f"SELECT {', '.join(columns)} FROM (FROM {source}) r {joined}", parameters)
     # A join, and the outer query as such, promise no order; a page is small.
     return sorted(read(table, found.fetchall()), key=order.place, reverse=order.newest_first)
 

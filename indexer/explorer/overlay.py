@@ -12,8 +12,9 @@ from domain.facts import BlockFinalised
 
 from .folds import KEYS, Key, Totals
 from .projecting import fold_blocks
+from .recent import Recent
 from .rows import BlockRow, Row
-from .storing import load, store
+from .storing import store
 from .tables import OVERLAID, TABLE_OF
 
 
@@ -23,7 +24,8 @@ class Overlay:
     When that transaction fails, what is known here may be wrong: `forget` it, and the tables are built anew.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, recent: Recent) -> None:
+        self._recent = recent
         self.forget()
 
     @property
@@ -92,9 +94,8 @@ class Overlay:
 
     def _load(self, cursor: duckdb.DuckDBPyConnection, kind: type[Row], keys: Collection[Key]) -> list[Row]:
         mine = self._rows.get(kind, {})
-        return [mine[key] for key in keys if key in mine] + load(
-            cursor, "final", kind, [key for key in keys if key not in mine]
-        )
+        known = [mine[key] for key in keys if key in mine]
+        return known + self._recent.load(cursor, kind, [key for key in keys if key not in mine])
 
     def _remember(self, changes: dict[type[Row], list[Row]]) -> None:
         for kind, rows in changes.items():

@@ -9,8 +9,9 @@ from domain.facts import BlockFinalised
 
 from .batches import Batch
 from .folds import KEYS, Books, Key, Totals, fold_block, touched_jobs, touched_parties
+from .recent import Recent
 from .rows import BlockRow, JobRow, Row
-from .storing import load, read, shown, store
+from .storing import read, shown, store
 from .tables import TABLE_OF
 
 Load = Callable[[type[Row], Collection[Key]], list[Row]]
@@ -32,11 +33,13 @@ def fold_blocks(blocks: Sequence[BlockFinalised], totals: Totals, load_rows: Loa
     return books
 
 
-def project(cursor: duckdb.DuckDBPyConnection, batch: Batch, totals: Totals) -> Totals:
+def project(cursor: duckdb.DuckDBPyConnection, batch: Batch, totals: Totals, recent: Recent) -> Totals:
     """Folds a batch of final facts into `final`; the caller moves the position in the same transaction."""
-    books = fold_blocks(batch.blocks, totals, lambda kind, keys: load(cursor, "final", kind, keys))
-    store(cursor, "final", books.changes())
+    books = fold_blocks(batch.blocks, totals, lambda kind, keys: recent.load(cursor, kind, keys))
+    changes = books.changes()
+    store(cursor, "final", changes)
     store(cursor, "final", _by_kind(batch.rows))
+    recent.keep(changes)
     return books.totals
 
 

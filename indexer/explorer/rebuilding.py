@@ -16,6 +16,7 @@ from .errors import OtherDatabase
 from .explorer import Explorer
 from .progress import advanced, read_progress, with_head, write_progress
 from .projecting import final_totals, project
+from .recent import Recent
 
 BUILDING = ".building"
 
@@ -64,11 +65,12 @@ def _build(explorer: Explorer, beside: Path) -> None:
 
 
 def _catch_up(explorer: Explorer, database: Database, upto: int | None) -> None:
+    recent = Recent()
     with database.reading() as cursor:
         progress, totals = read_progress(cursor), final_totals(cursor)
     for batch in batches(explorer.ledger, explorer.sources, progress.position, explorer.batch_events, upto):
         with database.writing() as cursor:
-            totals = project(cursor, batch, totals)
+            totals = project(cursor, batch, totals, recent)
             progress = with_head(advanced(progress, batch, None), None, batch.blocks[-1:])
             write_progress(cursor, progress)
 
