@@ -18,6 +18,7 @@ from msgspec import Struct
 from .ceremony_tools import VERSIONS, ToolFailed, Tools, find_tools, produce
 from .keys import (
     FILES,
+    MANIFEST,
     PROVING_KEY,
     VERIFYING_KEY,
     WITNESS_GENERATOR,
@@ -124,7 +125,9 @@ def verify(tools: Tools, constraints: Path, powers: Path, proving_key: Path) -> 
 def publish(
     tools: Tools, sources: Path, powers: Path, proving_key: Path, folder: Path, development: bool = False
 ) -> Manifest:
-    """Verifies a finished ceremony and writes the folder that provers and verifiers load."""
+    """Verifies a finished ceremony and writes the folder that provers and verifiers load; its manifest comes last."""
+    if (folder / MANIFEST).exists() and not development:
+        raise BadCeremony(f"{folder} holds keys already: a ceremony overwrites nothing, choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         circuit = compile_circuit(tools, sources, Path(scratch))

@@ -1,6 +1,7 @@
 """A verifying key in, contracts/ReceiptVerifier.vy out: Groth16 on the chain, one proof or a batch in one pairing call.
 
-`python -m receipts.verifier_contract` prints the contract of the committed key. A batch checks a random linear
+`python -m receipts.verifier_contract [FOLDER]` prints the contract of a folder's keys, else of the committed ones; a
+ceremony's keys take effect on a chain by deploying what it prints as contracts/ReceiptVerifier.vy. A batch checks a random linear
 combination of its proofs: weights of 128 bits are drawn from a hash of everything in it, so a false proof passes
 with probability 2^-128. The pairing call is the form that reverts on failure: a call that ran out of gas must not
 read as an invalid proof.
@@ -176,5 +177,5 @@ def _tail() -> list[str]:
 
 
 if __name__ == "__main__":
-    committed = load_keys(Path(ReceiptSettings().keys_folder))
-    sys.stdout.write(vyper_source(committed.verifying_key_json))
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else ReceiptSettings().keys_folder)
+    sys.stdout.write(vyper_source(load_keys(folder).verifying_key_json))

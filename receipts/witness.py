@@ -5,8 +5,8 @@ it is kept with its own SHA-256 and compiled anew when one bit of it differs, or
 """
 
 import hashlib
+import os
 import struct
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
@@ -172,11 +172,14 @@ def _kept(path: Path) -> bytes | None:
 
 def _keep(path: Path, code: bytes) -> None:
     """Whole or not at all. A folder that cannot be written costs a moment at each start and nothing else."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(hashlib.sha256(code).digest() + code)
-        Path(file.name).replace(path)
+        try:
+            unfinished.write_bytes(hashlib.sha256(code).digest() + code)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
 
 
 def _function(instance: Instance, store: Store, name: str) -> Func:

@@ -96,6 +96,12 @@ def test_keys_are_published_when_people_and_then_a_beacon_contributed() -> None:
         require_finished(transcript(FINAL))
 
 
+def test_published_keys_are_not_overwritten(keys_folder: Path, tmp_path: Path) -> None:
+    tools = Tools("node", tmp_path)
+    with pytest.raises(BadCeremony, match="holds keys already"):
+        publish(tools, CIRCUITS, tmp_path / "powers.ptau", tmp_path / "last.zkey", keys_folder)
+
+
 @pytest.mark.parametrize("name", ["", " Ada", "Ada\n", "--name", "x" * 65, "A/B"])
 def test_a_name_that_could_confuse_a_transcript_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(BadCeremony, match="the name"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from receipts.keys import FILES, MANIFEST, BadKeys, Keys, load_keys, read_manifest, sha256_of
+from receipts.keys import FILES, MANIFEST, BadKeys, DevelopmentKeyRefused, Keys, load_keys, read_manifest, sha256_of
 from receipts.settings import ReceiptSettings
 from receipts.verifier_contract import vyper_source
 from receipts.verifying_key import BadVerifyingKey, parse_verifying_key
@@ -67,6 +67,15 @@ def test_the_committed_keys_are_marked_as_for_development(keys: Keys) -> None:
     assert keys.manifest.development
     (only,) = keys.manifest.ceremony.contributions
     assert only.beacon is not None
+
+
+def test_a_manifest_that_denies_it_does_not_make_the_development_key_a_real_one(folder: Path) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps({**manifest, "development": False}))
+    keys = load_keys(folder)
+    assert keys.is_development
+    with pytest.raises(DevelopmentKeyRefused):
+        keys.require_chain(1)
 
 
 WRONG: dict[str, Any] = {
