@@ -30,6 +30,8 @@ DAY_S = 86_400
 
 actors = st.sampled_from(ACTORS)
 staked = st.sampled_from(ACTORS[1:4])
+# None: whoever has the most to do with the job.
+holder_mostly = st.none() | st.none() | actors
 numbers = st.integers(0, 30)
 tokens = st.tuples(st.integers(0, 2), st.integers(0, 4))
 prices = st.tuples(st.integers(0, 3), st.integers(0, 3))
@@ -54,24 +56,43 @@ class Books(RuleBasedStateMachine):
             self.network.rpc("evm_revert", self.snapshot)
 
     @initialize()
-    def three_nodes_and_two_jobs(self) -> None:
+    def four_jobs_and_three_nodes(self) -> None:
         self.reprice((1, 2))
         for actor in ACTORS[1:4]:
             self.register(actor, self.reckoning.periods.min_stake + 10)
             self.change_node(actor, "postOffer", MODEL_ID, 2, 1, offer=(2, 1))
-        for actor in ACTORS[:2]:
-            self.order(actor, 4, 6, ACTORS[4])
+        for worker in (None, *ACTORS[1:3], ACTORS[1]):
+            self.order(ACTORS[0], 4, 6, ACTORS[4], worker)
+        self.respond(ACTORS[1], 4, ANSWER)
 
-    @rule(seconds=st.sampled_from((1, 1, 60, 60, 299, 300, 301, 601, DAY_S, DAY_S + 1)))
+    @rule(seconds=st.sampled_from((1, 30, 60, 299, 601, DAY_S)))
     def time_passes(self, seconds: int) -> None:
         self.reckoning.now += seconds
 
-    @rule(actor=actors, wanted=st.integers(1, 8), slack=st.integers(-1, 9), refund_to=actors)
-    def order(self, actor: Account, wanted: int, slack: int, refund_to: Account) -> None:
+    @rule(number=numbers, late=st.integers(0, 1))
+    def a_term_comes(self, number: int, late: int) -> None:
+        """Goes to the last second of a lease, a reservation, a deadline or an unbonding, or to the one after it."""
+        jobs = [job for job in self.reckoning.jobs if job.status in (OPEN, CLAIMED, ANSWERED)]
+        ends = {end for job in jobs for end in (job.until, job.deadline)}
+        ends |= {node.withdrawable_at for node in self.reckoning.nodes.values()}
+        ahead = sorted(end for end in ends if end >= self.reckoning.now)
+        if ahead:
+            self.reckoning.now = ahead[number % len(ahead)] + late
+
+    @rule(
+        actor=actors,
+        wanted=st.integers(1, 8),
+        slack=st.integers(-1, 9),
+        refund_to=actors,
+        worker=st.none() | staked,
+    )
+    def order(self, actor: Account, wanted: int, slack: int, refund_to: Account, worker: Account | None) -> None:
         value = max(wanted * self.reckoning.prices[1] + slack, 0)
         expected = self.reckoning.order(actor.hex, wanted, value, refund_to.hex, None, 0)
         arguments = (PROMPT_CID, MODEL_ID, wanted, 0, refund_to.hex, NOBODY, 0)
         self.act(expected, actor, COORDINATOR, "submitOrder", *arguments, value=value)
+        if worker is not None:
+            self.claim(worker, len(self.reckoning.jobs))
 
     @rule(actor=actors, node=staked, seconds=st.sampled_from([0, 100, 1000, 2 * DAY_S]))
     def reserve(self, actor: Account, node: Account, seconds: int) -> None:
@@ -80,61 +101,48 @@ class Books(RuleBasedStateMachine):
         arguments = (PROMPT_CID, MODEL_ID, 4, 0, NOBODY, node.hex, until)
         self.act(expected, actor, COORDINATOR, "submitOrder", *arguments, value=20)
 
-    @rule(actor=staked, number=numbers)
-    def claim(self, actor: Account, number: int) -> None:
-        job = self.pick(number, OPEN, CLAIMED)
-        self.act(self.reckoning.claim(actor.hex, job), actor, COORDINATOR, "claim", job)
+    @rule(actor=staked, chosen=st.lists(numbers, min_size=1, max_size=5))
+    def claim_some(self, actor: Account, chosen: list[int]) -> None:
+        jobs = [self.pick(number, OPEN, CLAIMED) for number in chosen]
+        if len(jobs) == 1:
+            self.claim(actor, jobs[0])
+        else:
+            self.act(self.reckoning.claim_many(actor.hex, jobs), actor, COORDINATOR, "claimJobs", jobs)
 
-    @rule(actor=staked, chosen=st.lists(numbers, max_size=6))
-    def claim_many(self, actor: Account, chosen: list[int]) -> None:
-        jobs = [self.pick(number) for number in chosen]
-        self.act(self.reckoning.claim_many(actor.hex, jobs), actor, COORDINATOR, "claimJobs", jobs)
-
-    @rule(number=numbers, answer=answers)
-    def holder_responds(self, number: int, answer: str) -> None:
-        job = self.pick(number, CLAIMED)
-        self.respond(self.holder_of(job), job, answer)
-
-    @rule(actor=actors, number=numbers, answer=answers)
-    def anyone_responds(self, actor: Account, number: int, answer: str) -> None:
-        self.respond(actor, self.pick(number, CLAIMED, ANSWERED), answer)
-
-    @rule(number=numbers, count=tokens, answer=answers)
-    def holder_proves(self, number: int, count: tuple[int, int], answer: str) -> None:
+    @rule(actor=holder_mostly, number=numbers, proves=st.booleans(), count=tokens, text=answers)
+    def answer(self, actor: Account | None, number: int, proves: bool, count: tuple[int, int], text: str) -> None:
         job = self.pick(number, CLAIMED, ANSWERED)
-        self.prove(self.holder_of(job), job, count, answer)
+        worker = actor or self.holder_of(job)
+        if proves:
+            self.prove(worker, job, count, text)
+        else:
+            self.respond(worker, job, text)
 
-    @rule(actor=actors, number=numbers, count=tokens)
-    def anyone_proves(self, actor: Account, number: int, count: tuple[int, int]) -> None:
-        self.prove(actor, self.pick(number), count, ANSWER)
-
-    @rule(number=numbers, chosen=st.lists(numbers, max_size=4), count=tokens, answer=answers)
-    def holder_proves_many(self, number: int, chosen: list[int], count: tuple[int, int], answer: str) -> None:
+    @rule(number=numbers, chosen=st.lists(numbers, max_size=4), count=tokens, text=answers)
+    def prove_many(self, number: int, chosen: list[int], count: tuple[int, int], text: str) -> None:
         first = self.pick(number, CLAIMED, ANSWERED)
-        holder = self.holder_of(first)
-        batch = [self.settlement(holder, job, count, answer) for job in (first, *map(self.pick, chosen))]
+        worker = self.holder_of(first)
+        batch = [self.settlement(worker, job, count, text) for job in (first, *map(self.pick, chosen))]
         entries = [(each.job_id, each.response_cid, each.amount) for each in batch]
-        expected = self.reckoning.settle_many(holder.hex, entries)
-        self.act(expected, holder, COORDINATOR, "submitReceipts", batch)
+        expected = self.reckoning.settle_many(worker.hex, entries)
+        self.act(expected, worker, COORDINATOR, "submitReceipts", batch)
 
     @rule(number=numbers, forgery=forgeries, count=tokens)
-    def holder_forges(self, number: int, forgery: str, count: tuple[int, int]) -> None:
+    def forge_one(self, number: int, forgery: str, count: tuple[int, int]) -> None:
         job = self.pick(number, CLAIMED, ANSWERED)
-        holder = self.holder_of(job)
-        forged, reason = self.forge(self.settlement(holder, job, count, ANSWER), forgery, holder)
-        refusal = self.reckoning.refuses_receipt(holder.hex, job, forged.response_cid, forged.amount)
-        self.act(refusal or reason, holder, COORDINATOR, "submitReceipt", *forged)
+        worker = self.holder_of(job)
+        forged, reason = self.forge(self.settlement(worker, job, count, ANSWER), forgery, worker)
+        refusal = self.reckoning.refuses_receipt(worker.hex, job, forged.response_cid, forged.amount)
+        self.act(refusal or reason, worker, COORDINATOR, "submitReceipt", *forged)
 
-    @rule(actor=actors, number=numbers, own=st.booleans())
-    def cancel(self, actor: Account, number: int, own: bool) -> None:
-        job = self.pick(number, OPEN, CLAIMED)
-        controller = self.actor(self.reckoning.job(job).controller) if own else actor
-        self.act(self.reckoning.cancel(controller.hex, job), controller, COORDINATOR, "cancel", job)
-
-    @rule(actor=actors, number=numbers)
-    def expire(self, actor: Account, number: int) -> None:
+    @rule(actor=holder_mostly, number=numbers, cancels=st.booleans())
+    def end(self, actor: Account | None, number: int, cancels: bool) -> None:
         job = self.pick(number, OPEN, CLAIMED, ANSWERED)
-        self.act(self.reckoning.expire(job), actor, COORDINATOR, "expire", job)
+        sender = actor or self.actor(self.reckoning.job(job).controller)
+        if cancels:
+            self.act(self.reckoning.cancel(sender.hex, job), sender, COORDINATOR, "cancel", job)
+        else:
+            self.act(self.reckoning.expire(job), sender, COORDINATOR, "expire", job)
 
     @rule(actor=actors, recipient=actors)
     def withdraw(self, actor: Account, recipient: Account) -> None:
@@ -246,6 +254,9 @@ class Books(RuleBasedStateMachine):
         self.reckoning.prices = new
         self.act(None, OWNER, MODELS, "setPrices", MODEL_ID, *new)
 
+    def claim(self, actor: Account, job: int) -> None:
+        self.act(self.reckoning.claim(actor.hex, job), actor, COORDINATOR, "claim", job)
+
     def respond(self, actor: Account, job: int, answer: str) -> None:
         self.act(self.reckoning.respond(actor.hex, job, answer), actor, COORDINATOR, "submitResponse", job, answer)
 
@@ -274,10 +285,10 @@ class Books(RuleBasedStateMachine):
         return right._replace(proof=(right.proof[0] + 1, *right.proof[1:])), ""
 
     def pick(self, number: int, *preferred: int) -> int:
-        """The id of a job, of one in a preferred state if there is any."""
+        """The id of a job, of one in a preferred state if there is any, counted from the newest."""
         jobs = range(1, len(self.reckoning.jobs) + 1)
         chosen = [job for job in jobs if self.reckoning.job(job).status in preferred] or jobs
-        return chosen[number % len(chosen)]
+        return chosen[-1 - number % len(chosen)]
 
     def holder_of(self, job: int) -> Account:
         """Whom the job is reserved for, leased to or due from, or else anybody."""
