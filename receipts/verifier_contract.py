@@ -1,10 +1,11 @@
 """A verifying key in, contracts/ReceiptVerifier.vy out: Groth16 on the chain, one proof or a batch in one pairing call.
 
 `python -m receipts.verifier_contract [FOLDER]` prints the contract of a folder's keys, else of the committed ones; a
-ceremony's keys take effect on a chain by deploying what it prints as contracts/ReceiptVerifier.vy. A batch checks a random linear
-combination of its proofs: weights of 128 bits are drawn from a hash of everything in it, so a false proof passes
-with probability 2^-128. The pairing call is the form that reverts on failure: a call that ran out of gas must not
-read as an invalid proof.
+ceremony's keys take effect by deploying what it prints as contracts/ReceiptVerifier.vy.
+
+A batch checks a random linear combination of its proofs: weights of 128 bits are drawn from a hash of everything in it,
+so a false proof passes with probability 2^-128. The pairing call is the form that reverts on failure: a call that ran
+out of gas must not read as an invalid proof.
 """
 
 import sys
