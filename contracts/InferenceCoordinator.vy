@@ -260,6 +260,7 @@ def submitReceipts(settlements: DynArray[Settlement, BATCH_MAX]):
     earned: uint256 = 0
     for entry: Settlement in settlements:
         holding: jobs.Holding = jobs._holding(entry.jobId)
+        assert holding.status != 0, "no such job"
         if not jobs._owes_receipt(holding, msg.sender):
             log events.ReceiptSkipped(jobId=entry.jobId, worker=msg.sender, status=holding.status)
             continue

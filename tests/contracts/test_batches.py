@@ -122,6 +122,15 @@ def test_a_batch_of_nothing_open_settles_nothing(
     assert coordinator.submitReceipts([], sender=worker).events == []
 
 
+def test_a_batch_that_names_a_job_that_never_was_is_refused(
+    coordinator: ContractInstance, controller: AccountAPI, worker: AccountAPI, settle: Settle
+) -> None:
+    (job,) = order(coordinator, controller, 1)
+    coordinator.claim(job, sender=worker)
+    batch = [settle(job), settle(job)._replace(job_id=99)]
+    assert_refused("no such job", coordinator.submitReceipts, batch, sender=worker)
+
+
 def test_a_batch_across_a_change_of_verifier_asks_each_jobs_own(
     coordinator: ContractInstance, controller: AccountAPI, owner: AccountAPI, worker: AccountAPI, settle: Settle
 ) -> None:
