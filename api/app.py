@@ -10,6 +10,7 @@ from typing import Any
 from litestar import Litestar
 from litestar.config.compression import CompressionConfig
 from litestar.config.cors import CORSConfig
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from msgspec import Struct
@@ -94,6 +95,7 @@ def create_app(parts: Parts) -> Litestar:
         cors_config=_cors(settings),
         compression_config=CompressionConfig("gzip", gzip_compress_level=5, exclude_opt_key="uncompressed"),
         openapi_config=_openapi(),
+        state=State({"desks": desks}),
         logging_config=None,
     )
 

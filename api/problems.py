@@ -65,6 +65,8 @@ def refused(request: Request[Any, Any, Any], fault: Refusal) -> Response[Problem
 def misused(request: Request[Any, Any, Any], fault: HTTPException) -> Response[Problem]:
     """The framework's own refusals: no such route, wrong method, body too large, malformed JSON, wrong types."""
     status = 400 if fault.status_code == 422 else fault.status_code
+    if status >= 500:
+        return broken(request, fault)
     remedy = REMEDIES.get(status, REMEDIES[400])
     problem = Problem(BLANK_TYPE, HTTPStatus(status).phrase, status, _explain(fault), remedy, request.url.path)
     return _answer(problem, fault.headers or {})
@@ -121,6 +123,12 @@ def _answer(problem: Problem, headers: dict[str, str]) -> Response[Problem]:
 def _explain(fault: HTTPException) -> str:
     """One sentence for the reader: which field, and what is wrong with it."""
     if isinstance(fault, ValidationException) and isinstance(fault.extra, list):
-        faults = [f"{entry.get('key') or 'body'}: {entry.get('message', '')}" for entry in fault.extra]
-        return "; ".join(faults) or fault.detail
+        return "; ".join(_explain_entry(entry) for entry in fault.extra) or fault.detail
     return fault.detail
+
+
+def _explain_entry(entry: dict[str, str]) -> str:
+    name, message = entry.get("key") or "body", entry.get("message", "")
+    if name == "data" and message in ("'data'", ""):
+        return "the body is not the object that this route takes"
+    return f"{name}: {message}"

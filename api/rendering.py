@@ -10,8 +10,6 @@ from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 from msgspec import Meta, Struct
 
-from receipts.canonical import to_word
-
 Out = TypeVar("Out", bound=Struct)
 Step = Callable[[Any], Any]
 
@@ -36,7 +34,7 @@ def iso_of_ms(unix_ms: int) -> str:
 
 
 Wei = Annotated[str, Meta(pattern="^[0-9]+$", description="wei, as decimal text"), As(str)]
-Word = Annotated[str, Meta(pattern="^0x[0-9a-f]{64}$"), As(lambda text: to_word(int(text)))]
+Word = Annotated[str, Meta(pattern="^0x[0-9a-f]{64}$")]
 Time = Annotated[str, Meta(description="ISO 8601, UTC", extra_json_schema={"format": "date-time"}), As(iso_of_s)]
 TimeMs = Annotated[str, Meta(description="ISO 8601, UTC", extra_json_schema={"format": "date-time"}), As(iso_of_ms)]
 

@@ -4,9 +4,9 @@ import re
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, head
-from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, QueryParameter
 
+from api.given import Given
 from api.problems import documented
 from api.service.refusals import Absent, Invalid
 from receipts.content import cid as cids
@@ -56,7 +56,7 @@ class UnservedFormat(Invalid):
 )
 async def get_content(
     cid: FromPath[str],
-    content: NamedDependency[Content],
+    content: Given[Content],
     format: Format = None,
     accept: Accept = None,
     if_none_match: IfNoneMatch = None,
@@ -82,9 +82,7 @@ async def get_content(
     tags=["content"],
     responses=FAULTS,
 )
-async def head_content(
-    cid: FromPath[str], content: NamedDependency[Content], request: Request[Any, Any, Any]
-) -> Response[None]:
+async def head_content(cid: FromPath[str], content: Given[Content], request: Request[Any, Any, Any]) -> Response[None]:
     raw = wants_raw(request.query_params.get("format"), request.headers.get("accept"))
     name = known(cid)
     if not await content.has(str(name)):

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Litestar, Request, Response, post
 from litestar.datastructures import UploadFile
-from litestar.di import NamedDependency, Provide
+from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.params import QueryParameter
 from msgspec import Struct
 
+from api.given import Given
 from receipts.content import unixfs
 from receipts.content.access import BadCid, ContentError, NotFound
 from receipts.content.store import BlockStore
@@ -71,11 +72,13 @@ class IdOut(Struct):
     Protocols: list[str]
 
 
+Offset = Annotated[int, QueryParameter()]
+Length = Annotated[int | None, QueryParameter()]
 Arg = Annotated[str | None, QueryParameter(name="arg")]
 
 
 @post("/api/v0/add", status_code=200)
-async def add(request: Request[Any, Any, Any], content: NamedDependency[BlockStore]) -> Response[bytes]:
+async def add(request: Request[Any, Any, Any], content: Given[BlockStore]) -> Response[bytes]:
     """A line of JSON for every file in the form, as `ipfs add` prints them."""
     query = request.query_params
     version = _version(query.get("cid-version", "0"))
@@ -90,7 +93,7 @@ async def add(request: Request[Any, Any, Any], content: NamedDependency[BlockSto
 
 @post("/api/v0/cat", status_code=200)
 async def cat(
-    content: NamedDependency[BlockStore], arg: Arg = None, offset: int = 0, length: int | None = None
+    content: Given[BlockStore], arg: Arg = None, offset: Offset = 0, length: Length = None
 ) -> Response[bytes]:
     if offset < 0 or (length is not None and length < 0):
         raise Misused("cannot specify negative offset or length")
@@ -100,13 +103,13 @@ async def cat(
 
 
 @post("/api/v0/block/get", status_code=200)
-async def block_get(content: NamedDependency[BlockStore], arg: Arg = None) -> Response[bytes]:
+async def block_get(content: Given[BlockStore], arg: Arg = None) -> Response[bytes]:
     block = await asyncio.to_thread(content.read_block, _cid(arg))
     return Response(block, media_type="text/plain", headers={"X-Stream-Output": "1"})
 
 
 @post("/api/v0/id", status_code=200)
-async def identity(node_id: NamedDependency[str]) -> IdOut:
+async def identity(node_id: Given[str]) -> IdOut:
     return IdOut(node_id, "", [], AGENT, [])
 
 

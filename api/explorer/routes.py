@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 from litestar import Router, get
-from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 from msgspec.structs import asdict
 
@@ -32,6 +31,7 @@ from api.explorer.words import (
     reconciliation_out,
     stats_out,
 )
+from api.given import Given
 from api.problems import documented
 from api.service.ports import ChainReader
 from api.service.refusals import Absent
@@ -115,23 +115,21 @@ class Reader:
 
 @get("/blocks", operation_id="listBlocks", summary="Blocks, newest first", responses=LIST_FAULTS)
 async def blocks(
-    reader: NamedDependency[Reader], explorer: NamedDependency[Explorer], limit: Limit = None, cursor: Cursor = None
+    reader: Given[Reader], explorer: Given[Explorer], limit: Limit = None, cursor: Cursor = None
 ) -> PageOut[BlockOut]:
     return await reader.page("blocks", explorer.queries.blocks, block_out, None, limit, cursor)
 
 
 @get("/blocks/{block:str}", operation_id="getBlock", summary="A block that touched us", responses=ITEM_FAULTS)
-async def block(
-    block: BlockPath, reader: NamedDependency[Reader], explorer: NamedDependency[Explorer]
-) -> OneOut[BlockOut]:
+async def block(block: BlockPath, reader: Given[Reader], explorer: Given[Explorer]) -> OneOut[BlockOut]:
     key = block if block.startswith("0x") else int(block)
     return await reader.one(lambda: explorer.queries.block(key), block_out, f"block {block} with anything of ours")
 
 
 @get("/jobs", operation_id="listJobs", summary="Jobs, newest first", responses=LIST_FAULTS)
 async def jobs(
-    reader: NamedDependency[Reader],
-    explorer: NamedDependency[Explorer],
+    reader: Given[Reader],
+    explorer: Given[Explorer],
     limit: Limit = None,
     cursor: Cursor = None,
     in_state: JobStateFilter = None,
@@ -147,14 +145,14 @@ async def jobs(
 
 
 @get("/jobs/{job_id:int}", operation_id="getJob", summary="A job", responses=ITEM_FAULTS)
-async def job(job_id: JobId, reader: NamedDependency[Reader], explorer: NamedDependency[Explorer]) -> OneOut[JobOut]:
+async def job(job_id: JobId, reader: Given[Reader], explorer: Given[Explorer]) -> OneOut[JobOut]:
     return await reader.one(lambda: explorer.queries.job(job_id), job_out, f"job {job_id}")
 
 
 @get("/receipts", operation_id="listReceipts", summary="Receipts, newest first", responses=LIST_FAULTS)
 async def receipts(
-    reader: NamedDependency[Reader],
-    explorer: NamedDependency[Explorer],
+    reader: Given[Reader],
+    explorer: Given[Explorer],
     limit: Limit = None,
     cursor: Cursor = None,
     in_state: ReceiptStateFilter = None,
@@ -170,16 +168,14 @@ async def receipts(
 
 
 @get("/receipts/{job_id:int}", operation_id="getReceipt", summary="The receipt of a job", responses=ITEM_FAULTS)
-async def receipt(
-    job_id: JobId, reader: NamedDependency[Reader], explorer: NamedDependency[Explorer]
-) -> OneOut[ReceiptOut]:
+async def receipt(job_id: JobId, reader: Given[Reader], explorer: Given[Explorer]) -> OneOut[ReceiptOut]:
     return await reader.one(lambda: explorer.queries.receipt(job_id), receipt_out, f"receipt of job {job_id}")
 
 
 @get("/nodes", operation_id="listNodes", summary="Workers, by address", responses=LIST_FAULTS)
 async def nodes(
-    reader: NamedDependency[Reader],
-    explorer: NamedDependency[Explorer],
+    reader: Given[Reader],
+    explorer: Given[Explorer],
     limit: Limit = None,
     cursor: Cursor = None,
     in_state: NodeStateFilter = None,
@@ -190,16 +186,14 @@ async def nodes(
 
 
 @get("/nodes/{address:str}", operation_id="getNode", summary="A worker", responses=ITEM_FAULTS)
-async def node(
-    address: AddressPath, reader: NamedDependency[Reader], explorer: NamedDependency[Explorer]
-) -> OneOut[NodeOut]:
+async def node(address: AddressPath, reader: Given[Reader], explorer: Given[Explorer]) -> OneOut[NodeOut]:
     return await reader.one(lambda: explorer.queries.node(address), node_out, f"node {address}")
 
 
 @get("/models", operation_id="listModels", summary="Models, by name", responses=LIST_FAULTS)
 async def models(
-    reader: NamedDependency[Reader],
-    explorer: NamedDependency[Explorer],
+    reader: Given[Reader],
+    explorer: Given[Explorer],
     limit: Limit = None,
     cursor: Cursor = None,
     is_active: FlagFilter = None,
@@ -211,14 +205,12 @@ async def models(
 
 
 @get("/models/{model_id:str}", operation_id="getModel", summary="A model", responses=ITEM_FAULTS)
-async def model(
-    model_id: TextPath, reader: NamedDependency[Reader], explorer: NamedDependency[Explorer]
-) -> OneOut[ModelOut]:
+async def model(model_id: TextPath, reader: Given[Reader], explorer: Given[Explorer]) -> OneOut[ModelOut]:
     return await reader.one(lambda: explorer.queries.model(model_id), model_out, f"model {model_id!r}")
 
 
 @get("/stats", operation_id="getStats", summary="The network in figures")
-async def stats(reader: NamedDependency[Reader], explorer: NamedDependency[Explorer]) -> OneOut[StatsOut]:
+async def stats(reader: Given[Reader], explorer: Given[Explorer]) -> OneOut[StatsOut]:
     return await reader.one(explorer.queries.stats, stats_out, "statistics")
 
 
@@ -231,9 +223,9 @@ async def stats(reader: NamedDependency[Reader], explorer: NamedDependency[Explo
     responses=ITEM_FAULTS | documented(s503="The chain does not answer"),
 )
 async def reconciliation(
-    reader: NamedDependency[Reader],
-    explorer: NamedDependency[Explorer],
-    chain: NamedDependency[ChainReader],
+    reader: Given[Reader],
+    explorer: Given[Explorer],
+    chain: Given[ChainReader],
     block: Annotated[int | None, QueryParameter(ge=0, le=NUMBER_MAX)] = None,
 ) -> OneOut[ReconciliationOut]:
     number = explorer.head().number if block is None else block

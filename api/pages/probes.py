@@ -5,9 +5,9 @@ import time
 from importlib.metadata import version
 
 from litestar import Response, Router, get
-from litestar.di import NamedDependency
 from msgspec import Struct
 
+from api.given import Given
 from api.observing import Metrics
 from api.problems import documented
 from api.service.desks import Desks
@@ -36,6 +36,7 @@ class ReadyOut(Struct, frozen=True):
     head: int
     final: int
     chain_head: int
+    lag_blocks: int
 
 
 @get("/health", operation_id="health", summary="Is the service alive", sync_to_thread=False)
@@ -50,7 +51,7 @@ def health() -> HealthOut:
     description="Needs no inference engine: an order can be placed and will be answered when a worker comes.",
     responses=documented(s503="The index is behind the chain, or the chain does not answer"),
 )
-async def ready(explorer: NamedDependency[Explorer], chain: NamedDependency[ChainReader]) -> ReadyOut:
+async def ready(explorer: Given[Explorer], chain: Given[ChainReader]) -> ReadyOut:
     """A block that was mined this moment is waited for, so that a busy chain does not look like an ill index."""
     chain_head = await chain.head()
     deadline = time.monotonic() + CATCH_UP_S
@@ -59,16 +60,14 @@ async def ready(explorer: NamedDependency[Explorer], chain: NamedDependency[Chai
         head = explorer.head()
         left_s = deadline - time.monotonic()
         if head.number >= chain_head:
-            return ReadyOut(True, head.number, head.final, chain_head)
+            return ReadyOut(True, head.number, head.final, chain_head, max(0, chain_head - head.number))
         if left_s <= 0:
             raise IndexBehind(f"the chain is at block {chain_head}, the index at {head.number}")
         await explorer.changed(seen, left_s)
 
 
 @get("/metrics", operation_id="metrics", summary="Figures for Prometheus", media_type="text/plain")
-async def metrics(
-    metrics: NamedDependency[Metrics], explorer: NamedDependency[Explorer], desks: NamedDependency[Desks]
-) -> Response[bytes]:
+async def metrics(metrics: Given[Metrics], explorer: Given[Explorer], desks: Given[Desks]) -> Response[bytes]:
     stats = await asyncio.to_thread(explorer.queries.stats)
     metrics.head.set(stats.head)
     metrics.final.set(stats.final)

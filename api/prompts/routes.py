@@ -4,10 +4,10 @@ import uuid
 from typing import Annotated
 
 from litestar import Response, Router, get, post
-from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
 
+from api.given import Given
 from api.problems import documented
 from api.prompts import streams
 from api.prompts.shapes import OrderOut, PromptIn, PromptOut, QuoteOut
@@ -54,7 +54,7 @@ UNREADY = "The chain or a store does not answer; nothing is lost, repeat the req
     ),
 )
 async def order(
-    data: JSONBody[PromptIn], desks: NamedDependency[Desks], idempotency_key: IdempotencyKey = None
+    data: JSONBody[PromptIn], desks: Given[Desks], idempotency_key: IdempotencyKey = None
 ) -> Response[OrderOut]:
     key = uuid.uuid4().hex if idempotency_key is None else idempotency_key
     placed = await desks.orders.place(question_in(data), key)
@@ -72,9 +72,7 @@ async def order(
     description="With `wait`, answers as soon as the job has come to its end, or when the time is up.",
     responses=documented(s400="A parameter is out of range", s404=UNKNOWN),
 )
-async def read(
-    job_id: JobId, desks: NamedDependency[Desks], settings: NamedDependency[ApiSettings], wait: Wait = 0.0
-) -> PromptOut:
+async def read(job_id: JobId, desks: Given[Desks], settings: Given[ApiSettings], wait: Wait = 0.0) -> PromptOut:
     job = await desks.jobs.get(job_id)
     if wait > 0:
         job = await desks.jobs.wait(job_id, _is_over, min(wait, settings.answer_wait_s_max)) or job
@@ -94,8 +92,8 @@ async def read(
 )
 async def follow(
     job_id: JobId,
-    desks: NamedDependency[Desks],
-    settings: NamedDependency[ApiSettings],
+    desks: Given[Desks],
+    settings: Given[ApiSettings],
     last_event_id: LastEventId = None,
 ) -> Stream:
     if desks.stories.streams >= settings.streams_max:
@@ -115,7 +113,7 @@ async def follow(
         s404="There is no such job, or a part of its evidence is missing", s409="It is not settled", s503=UNREADY
     ),
 )
-async def evidence(job_id: JobId, desks: NamedDependency[Desks]) -> Response[bytes]:
+async def evidence(job_id: JobId, desks: Given[Desks]) -> Response[bytes]:
     bundle = await desks.evidence.bundle(job_id)
     name = f'attachment; filename="evidence-{job_id}.json"'
     return Response(bundle, media_type="application/json", headers={"Content-Disposition": name})
@@ -128,7 +126,7 @@ async def evidence(job_id: JobId, desks: NamedDependency[Desks]) -> Response[byt
     responses=documented(s400="The model is unknown, or a number is out of range"),
 )
 async def quote(
-    desks: NamedDependency[Desks],
+    desks: Given[Desks],
     prompt_tokens: TokenCount,
     model: ModelName = None,
     max_tokens: MaxTokens = None,

@@ -83,7 +83,7 @@ class ReceiptDesk:
         before = newest.fact if newest and isinstance(newest.fact, ReceiptPublished) else None
         if before is not None and before.receipt_cid == cid:
             return Published(job_id, cid, replayed=True)
-        if before is not None and settled is not None and settled.commitment == str(int(before.commitment)):
+        if before is not None and settled is not None and settled.commitment == to_word(before.commitment):
             raise ReceiptExists(f"the receipt of job {job_id} is {before.receipt_cid}")
         version = newest.originator_version + 1 if newest else 1
         try:
@@ -133,7 +133,7 @@ def check_job(document: ReceiptDocument, job: JobRow, settled: ReceiptRow | None
         raise ReceiptMismatch(f"amount is {amount}, the job's escrow holds {job.escrow}")
     if settled is not None:
         words = {name: getattr(settled, name) for name in ("job_key", "terms", "commitment")}
-        _compare(document, **{name: to_word(int(value)) for name, value in words.items() if value is not None})
+        _compare(document, **{name: value for name, value in words.items() if value is not None})
 
 
 def fact_of(job_id: int, document: ReceiptDocument, cid: str) -> ReceiptPublished:

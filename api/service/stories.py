@@ -67,10 +67,9 @@ class Story:
             self.tell(one.name, one.data, "chain")
         self.ended = bool(now) and now[-1].name in ("indexed", "failed")
 
-    def begin_answer(self) -> None:
-        """A worker that was restarted answers again from the first token: what it said of its first attempt goes."""
-        mine = [event for event in self.events if event.source == "worker"]
-        self._withdraw(mine, "the worker was restarted and answers anew")
+    def end_attempt(self, reason: str) -> None:
+        """Withdraws what the worker said so far: it failed, or was restarted and answers again from the first token."""
+        self._withdraw([event for event in self.events if event.source == "worker"], reason)
 
     @property
     def claimant(self) -> str | None:

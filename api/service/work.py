@@ -141,9 +141,7 @@ class WorkDesk:
         if story is None:
             return f"job {message.job} is not held by {address}"
         if isinstance(message, Progress):
-            if message.stage == "started":
-                story.begin_answer()
-            story.tell(message.stage, details, "worker")
+            _tell_stage(story, message.stage, details)
         elif message.seq > story.token_seq:
             story.token_seq = message.seq
             story.tell("token", {"seq": message.seq, "text": message.text}, "worker")
@@ -199,6 +197,16 @@ def check_hello(asked: Challenge, hello: Hello) -> str:
     if signer != hello.address:
         raise WrongSigner(f"the challenge is signed by {signer}, the hello names {hello.address}")
     return signer
+
+
+def _tell_stage(story: Story, stage: Stage, details: dict[str, Any]) -> None:
+    """A worker's failure ends its attempt, not the job: another may answer, so readers are told to forget this one."""
+    if stage == "failed":
+        story.end_attempt(f"the worker failed: {details.get('reason', 'it gave no reason')}")
+        return
+    if stage == "started":
+        story.end_attempt("the worker was restarted and answers anew")
+    story.tell(stage, details, "worker")
 
 
 def _is_held(job: JobRow | None) -> bool:

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response, Router, WebSocket, post, websocket
-from litestar.di import NamedDependency
 from litestar.exceptions import WebSocketDisconnect
 from msgspec import Struct
 
+from api.given import Given
 from api.problems import documented
 from api.service.receipts import ReceiptDesk
 from api.service.refusals import Refusal
@@ -55,7 +55,7 @@ class ErrorOut(Struct, frozen=True):
     request_max_body_size=DOCUMENT_BYTES_MAX,
 )
 async def publish_receipt(
-    request: Request[Any, Any, Any], receipts: NamedDependency[ReceiptDesk]
+    request: Request[Any, Any, Any], receipts: Given[ReceiptDesk]
 ) -> Response[ReceiptPublishedOut]:
     published = await receipts.publish(await request.body())
     headers = {"Idempotent-Replayed": "true"} if published.replayed else {}
@@ -63,9 +63,7 @@ async def publish_receipt(
 
 
 @websocket("/v1/work")
-async def work(
-    socket: WebSocket[Any, Any, Any], desk: NamedDependency[WorkDesk], settings: NamedDependency[ApiSettings]
-) -> None:
+async def work(socket: WebSocket[Any, Any, Any], desk: Given[WorkDesk], settings: Given[ApiSettings]) -> None:
     await socket.accept()
     try:
         session = await _introduced(socket, desk, settings.worker_hello_s)
