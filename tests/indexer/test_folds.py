@@ -34,7 +34,7 @@ class Told:
         fold_block(self.books, self.world.found())
 
     def order(self) -> Job:
-        self.world._order(7)
+        self.world.order(7)
         self.mine()
         return self.world.jobs[1]
 
@@ -66,10 +66,10 @@ def test_an_order_is_open_under_the_terms_that_the_contract_fixed(told: Told) ->
 
 def test_a_lease_that_ran_out_frees_the_job_and_counts_against_the_worker(told: Told) -> None:
     told.order()
-    told.world._claim(1, 0)
+    told.world.claim(1, 0)
     told.mine()
     assert (told.job().state, told.job().worker) == ("claimed", hexed(WORKERS[0]))
-    told.world._emit(WORKERS[1], COORDINATOR, LeaseExpired(1, WORKERS[0]), JobClaimed(1, WORKERS[1], 5))
+    told.world.emit(WORKERS[1], COORDINATOR, LeaseExpired(1, WORKERS[0]), JobClaimed(1, WORKERS[1], 5))
     told.mine()
     assert (told.job().worker, told.job().claims) == (hexed(WORKERS[1]), 2)
     assert (told.node(WORKERS[0]).leases_lost, told.node(WORKERS[1]).claims) == (1, 1)
@@ -77,13 +77,13 @@ def test_a_lease_that_ran_out_frees_the_job_and_counts_against_the_worker(told: 
 
 def test_an_answer_is_pending_until_the_contract_accepts_its_proof(told: Told) -> None:
     told.order()
-    told.world._claim(1, 0)
-    told.world._respond(1, 3)
+    told.world.claim(1, 0)
+    told.world.respond(1, 3)
     told.mine()
     pending = told.books.get(ReceiptRow, 1)
     assert pending
     assert (pending.state, pending.amount, pending.tx_hash) == ("pending", None, None)
-    told.world._settle(1, 50)
+    told.world.settle(1, 50)
     told.mine()
     verified = told.books.get(ReceiptRow, 1)
     assert verified
@@ -93,9 +93,9 @@ def test_an_answer_is_pending_until_the_contract_accepts_its_proof(told: Told) -
 
 def test_an_answer_without_a_proof_in_time_is_unproven_and_unpaid(told: Told) -> None:
     job = told.order()
-    told.world._claim(1, 0)
-    told.world._respond(1, 3)
-    told.world._expire(1)
+    told.world.claim(1, 0)
+    told.world.respond(1, 3)
+    told.world.expire(1)
     told.mine()
     receipt = told.books.get(ReceiptRow, 1)
     assert receipt
@@ -107,8 +107,8 @@ def test_an_answer_without_a_proof_in_time_is_unproven_and_unpaid(told: Told) ->
 
 def test_an_expired_job_that_nobody_answered_blames_nobody_for_a_missing_proof(told: Told) -> None:
     told.order()
-    told.world._claim(1, 0)
-    told.world._expire(1)
+    told.world.claim(1, 0)
+    told.world.expire(1)
     told.mine()
     assert told.books.get(ReceiptRow, 1) is None
     assert (told.node(WORKERS[0]).unproven, told.node(WORKERS[0]).leases_lost) == (0, 1)
@@ -116,8 +116,8 @@ def test_an_expired_job_that_nobody_answered_blames_nobody_for_a_missing_proof(t
 
 def test_a_payment_is_credit_of_the_worker_and_the_rest_of_the_refund_address(told: Told) -> None:
     job = told.order()
-    told.world._claim(1, 2)
-    told.world._settle(1, 25)
+    told.world.claim(1, 2)
+    told.world.settle(1, 25)
     told.mine()
     worker, payer = (told.books.get(AccountRow, hexed(each)) for each in (WORKERS[2], job.controller))
     refunded = told.books.get(AccountRow, hexed(job.refund_to))
@@ -145,9 +145,9 @@ def test_a_receipt_that_contradicts_its_job_is_failed_and_says_why(
     told: Told, changed: dict[str, object], word: str
 ) -> None:
     job = told.order()
-    told.world._claim(1, 0)
-    told.world._respond(1, 3)
-    told.world._emit(WORKERS[0], COORDINATOR, replace(told.world._accepted(1, job, 5), **changed))
+    told.world.claim(1, 0)
+    told.world.respond(1, 3)
+    told.world.emit(WORKERS[0], COORDINATOR, replace(told.world.accepted(1, job, 5), **changed))
     told.mine()
     receipt = told.books.get(ReceiptRow, 1)
     assert receipt
@@ -156,14 +156,14 @@ def test_a_receipt_that_contradicts_its_job_is_failed_and_says_why(
 
 
 def test_offers_end_with_the_registration_under_which_they_were_made(told: Told) -> None:
-    told.world._offer(0)
+    told.world.change_offer(0)
     told.mine()
     assert [offer.model_id for offer in told.node(WORKERS[0]).offers] == ["smol"]
-    told.world._stake(7 * 3)
-    told.world._stake(0)
+    told.world.change_stake(7 * 3)
+    told.world.change_stake(0)
     told.mine()
     assert told.node(WORKERS[0]).state == "withdrawn"
-    told.world._stake(3)
+    told.world.change_stake(3)
     told.mine()
     assert (told.node(WORKERS[0]).state, told.node(WORKERS[0]).offers) == ("active", ())
 
@@ -177,8 +177,8 @@ def test_offers_end_with_the_registration_under_which_they_were_made(told: Told)
     ],
 )
 def test_a_fact_that_contradicts_the_books_is_parked_and_the_rest_goes_on(told: Told, fact: ChainFact) -> None:
-    told.world._emit(WORKERS[0], COORDINATOR, fact)
-    told.world._order(1)
+    told.world.emit(WORKERS[0], COORDINATOR, fact)
+    told.world.order(1)
     told.mine()
     parked = told.books.added[ParkedRow]
     assert [type(row) for row in parked] == [ParkedRow]
@@ -191,7 +191,7 @@ def test_a_fact_half_of_which_contradicts_the_books_moves_no_money(told: Told) -
     job = told.order()
     totals = told.books.totals
     job.worker = stranger
-    told.world._emit(stranger, COORDINATOR, told.world._accepted(1, job, 5))
+    told.world.emit(stranger, COORDINATOR, told.world.accepted(1, job, 5))
     told.mine()
     assert told.books.totals == totals
     assert told.job().state == "open"
@@ -207,8 +207,8 @@ def test_an_event_of_a_transaction_that_its_block_does_not_name_is_parked() -> N
 
 
 def test_times_that_no_calendar_holds_are_the_end_of_time(told: Told) -> None:
-    told.world._order(7)
-    told.world._emit(WORKERS[0], COORDINATOR, JobClaimed(1, WORKERS[0], 2**64 - 1))
+    told.world.order(7)
+    told.world.emit(WORKERS[0], COORDINATOR, JobClaimed(1, WORKERS[0], 2**64 - 1))
     told.mine()
     assert told.job().lease_until == 253_402_300_799
 

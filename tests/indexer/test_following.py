@@ -77,7 +77,7 @@ async def test_a_reorg_is_followed_and_recorded_with_what_readers_lost(tmp_path:
 
 async def test_a_deep_reorg_stops_the_indexer_with_the_words_of_the_news(place: Place) -> None:
     blocks = random_history(64, 3)
-    news = [Extended(blocks[0], is_final=True), finalised(blocks[0])]
+    news: list[News] = [Extended(blocks[0], is_final=True), finalised(blocks[0])]
     with pytest.raises(DeepReorg, match="index again"):
         await indexer(place).run(tell(news, DeepReorg("final block 1 changed: remove the folder and index again")))
     assert place.explorer.head().number == 1
@@ -106,7 +106,7 @@ async def test_checked_ranges_link_from_the_first_block_to_the_last(place: Place
 
 async def test_a_restart_closes_the_range_that_a_crash_left_open(place: Place) -> None:
     blocks = random_history(67, 9)
-    first = [each for block in blocks[:1] for each in (Extended(block, is_final=True), finalised(block))]
+    first: list[News] = [each for block in blocks[:1] for each in (Extended(block, is_final=True), finalised(block))]
     await indexer(place).run(tell(first))
     place.finalise(*blocks[1:6])  # as a run that was killed before it recorded a range
     rest = [each for block in blocks[6:] for each in (Extended(block, is_final=True), finalised(block))]

@@ -58,16 +58,20 @@ def test_filters_leave_exactly_the_rows_that_fit(busy: Place) -> None:
     assert all_jobs(busy, JobFilter(state="settled", controller=controller), 2) == settled
 
 
-def test_a_walk_goes_on_where_it_was_while_jobs_come_in(busy: Place) -> None:
-    first = busy.explorer.queries.jobs(None, None, 5)
-    world = World("later")
-    world.number, world.parent = 40, busy.tip.blocks()[-1].hash
-    world.jobs = dict.fromkeys(range(1, first.rows[0].job_id + 1))  # type: ignore[misc]
-    world._order(3)
-    busy.tip.extend(world._seal())
-    busy.explorer.refresh()
-    second = busy.explorer.queries.jobs(None, first.next, 5)
-    assert second.rows[0].job_id == first.rows[-1].job_id - 1
+def test_a_walk_goes_on_where_it_was_while_jobs_come_in(place: Place) -> None:
+    world = World()
+    place.finalise(world.found())
+    for n in range(8):
+        world.order(n)
+    place.finalise(world.seal())
+    place.explorer.refresh()
+    first = place.explorer.queries.jobs(None, None, 3)
+    world.order(9)
+    place.tip.extend(world.seal())
+    place.explorer.refresh()
+    second = place.explorer.queries.jobs(None, first.next, 3)
+    assert [job.job_id for job in (*first.rows, *second.rows)] == [8, 7, 6, 5, 4, 3]
+    assert place.explorer.queries.jobs(None, None, 1).rows[0].job_id == 9
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "%%%", "bm9uc2Vuc2U", "WyJqb2JzIiwgIngiXQ"])

@@ -78,27 +78,33 @@ class World:
         """The first block: models, nodes and a verifier."""
         for model_id in MODEL_IDS:
             registered = ModelRegistered(model_id, f"Qm{model_id}1", model_id.title(), "a 'model'; with \"quotes\"")
-            self._emit(USERS[0], MODELS, registered, ModelPriced(model_id, Wei(3), Wei(10**14), 256))
-        self._emit(USERS[0], COORDINATOR, VerifierAdded(1, b"\xc3" * 20, b"\x01" * 32))
+            self.emit(USERS[0], MODELS, registered, ModelPriced(model_id, Wei(3), Wei(10**14), 256))
+        self.emit(USERS[0], COORDINATOR, VerifierAdded(1, b"\xc3" * 20, b"\x01" * 32))
         for worker in WORKERS:
             self._register(worker, 10**18)
-        return self._seal()
+        return self.seal()
 
     def mine(self, decisions: Iterable[int] = ()) -> BlockFinalised:
         self.now += 7
         for decision in decisions:
             actions = self._legal()
             actions[decision % len(actions)](decision // len(actions))
-        return self._seal()
+        return self.seal()
 
     def _legal(self) -> list[Callable[[int], None]]:
-        actions: list[Callable[[int], None]] = [self._order, self._order, self._order, self._stake, self._registry]
-        actions += [self._wait, self._offer]
+        actions: list[Callable[[int], None]] = [
+            self.order,
+            self.order,
+            self.order,
+            self.change_stake,
+            self.change_model,
+        ]
+        actions += [self.wait, self.change_offer]
         for job_id in list(self.jobs)[-12:]:
             actions += self._on_job(job_id)
         owed = [account for account, credit in self.credit.items() if credit]
         if owed:
-            actions.append(lambda n: self._withdraw(owed[n % len(owed)]))
+            actions.append(lambda n: self.withdraw(owed[n % len(owed)]))
         return actions
 
     def _on_job(self, job_id: int) -> list[Callable[[int], None]]:
@@ -106,21 +112,21 @@ class World:
         ran_out = job.status == "claimed" and self.now > job.until
         actions: list[Callable[[int], None]] = []
         if (job.status == "open" or ran_out) and self.now < job.deadline:
-            actions.append(lambda n: self._claim(job_id, n))
+            actions.append(lambda n: self.claim(job_id, n))
         if job.status == "open" or ran_out:
-            actions.append(lambda _: self._cancel(job_id))
+            actions.append(lambda _: self.cancel(job_id))
         if job.status == "claimed" and not ran_out:
-            actions += [lambda n: self._respond(job_id, n), lambda n: self._settle(job_id, n)]
+            actions += [lambda n: self.respond(job_id, n), lambda n: self.settle(job_id, n)]
         if job.status == "answered" and self.now <= job.until:
-            actions += [lambda n: self._settle(job_id, n)] * 2
+            actions += [lambda n: self.settle(job_id, n)] * 2
         if job.status == "settled":
-            actions.append(lambda _: self._emit(job.worker, COORDINATOR, ReceiptSkipped(job_id, job.worker, 4)))
+            actions.append(lambda _: self.emit(job.worker, COORDINATOR, ReceiptSkipped(job_id, job.worker, 4)))
         overdue = job.until if job.status == "answered" else job.deadline
         if job.status in ("open", "claimed", "answered") and self.now > overdue:
-            actions += [lambda _: self._expire(job_id)] * 3
+            actions += [lambda _: self.expire(job_id)] * 3
         return actions
 
-    def _order(self, n: int) -> None:
+    def order(self, n: int) -> None:
         job_id, controller = len(self.jobs) + 1, USERS[n % 4]
         refund_to = USERS[(n // 4) % 4]
         model_id = MODEL_IDS[(n // 16) % 2]
@@ -133,23 +139,23 @@ class World:
         cid = f"Qm{model_id}{self.versions[model_id]}"
         job.request = JobRequested(job_id, controller, f"Qmprompt{job_id}{self.salt}", model_id, cid)
         self.jobs[job_id] = job
-        self._emit(controller, COORDINATOR, job.request, terms)
+        self.emit(controller, COORDINATOR, job.request, terms)
 
-    def _claim(self, job_id: int, n: int) -> None:
+    def claim(self, job_id: int, n: int) -> None:
         job, worker = self.jobs[job_id], WORKERS[n % 3]
         if worker not in self.stakes or worker in self.leaving:
             return
         facts: list[ChainFact] = [LeaseExpired(job_id, job.worker)] if job.status == "claimed" else []
         job.status, job.worker, job.until = "claimed", worker, min(self.now + LEASE_S, job.deadline)
-        self._emit(worker, COORDINATOR, *facts, JobClaimed(job_id, worker, job.until))
+        self.emit(worker, COORDINATOR, *facts, JobClaimed(job_id, worker, job.until))
 
-    def _respond(self, job_id: int, n: int) -> None:
+    def respond(self, job_id: int, n: int) -> None:
         job = self.jobs[job_id]
         job.status, job.until, job.response = "answered", self.now + WINDOW_S, f"Qmanswer{n % 50}"
         completed = JobCompleted(job_id, job.worker, job.response)
-        self._emit(job.worker, COORDINATOR, completed, ReceiptDue(job_id, job.worker, job.until))
+        self.emit(job.worker, COORDINATOR, completed, ReceiptDue(job_id, job.worker, job.until))
 
-    def _settle(self, job_id: int, n: int) -> None:
+    def settle(self, job_id: int, n: int) -> None:
         job = self.jobs[job_id]
         facts: list[ChainFact] = []
         if job.status == "claimed":
@@ -159,9 +165,9 @@ class World:
         job.status = "settled"
         self._owe(job.worker, amount)
         self._owe(job.refund_to, job.escrow - amount)
-        self._emit(job.worker, COORDINATOR, *facts, self._accepted(job_id, job, amount))
+        self.emit(job.worker, COORDINATOR, *facts, self.accepted(job_id, job, amount))
 
-    def _accepted(self, job_id: int, job: Job, amount: int) -> ReceiptAccepted:
+    def accepted(self, job_id: int, job: Job, amount: int) -> ReceiptAccepted:
         terms, asked = job.terms, job.request
         assert asked
         packed = terms.max_tokens | terms.price_prompt_token << 32 | terms.price_completion_token << 128
@@ -180,82 +186,83 @@ class World:
             verifier_version=1,
         )
 
-    def _cancel(self, job_id: int) -> None:
+    def cancel(self, job_id: int) -> None:
         job = self.jobs[job_id]
         facts: list[ChainFact] = [LeaseExpired(job_id, job.worker)] if job.status == "claimed" else []
         job.status = "cancelled"
         self._owe(job.refund_to, job.escrow)
-        self._emit(job.controller, COORDINATOR, *facts, JobCancelled(job_id, job.controller, Wei(job.escrow)))
+        self.emit(job.controller, COORDINATOR, *facts, JobCancelled(job_id, job.controller, Wei(job.escrow)))
 
-    def _expire(self, job_id: int) -> None:
+    def expire(self, job_id: int) -> None:
         job = self.jobs[job_id]
         worker = ZERO if job.status == "open" else job.worker
         facts: list[ChainFact] = [LeaseExpired(job_id, job.worker)] if job.status == "claimed" else []
         job.status = "expired"
         self._owe(job.refund_to, job.escrow)
-        self._emit(USERS[3], COORDINATOR, *facts, JobExpired(job_id, worker, Wei(job.escrow)))
+        self.emit(USERS[3], COORDINATOR, *facts, JobExpired(job_id, worker, Wei(job.escrow)))
 
-    def _withdraw(self, account: bytes) -> None:
+    def withdraw(self, account: bytes) -> None:
         amount = self.credit.pop(account)
-        self._emit(account, COORDINATOR, Withdrawn(account, account, Wei(amount)))
+        self.emit(account, COORDINATOR, Withdrawn(account, account, Wei(amount)))
 
     def _owe(self, account: bytes, amount: int) -> None:
         self.credit[account] = self.credit.get(account, 0) + amount
 
     def _register(self, worker: bytes, stake: int) -> None:
         self.stakes[worker] = stake
-        self._emit(worker, NODES, NodeRegistered(worker, 8192, 0, 80, Wei(stake)))
+        self.emit(worker, NODES, NodeRegistered(worker, 8192, 0, 80, Wei(stake)))
 
-    def _stake(self, n: int) -> None:
+    def change_stake(self, n: int) -> None:
         worker, amount = WORKERS[n % 3], 1 + n % 1000
         if worker not in self.stakes:
             self._register(worker, amount)
         elif worker in self.leaving:
             self.leaving.discard(worker)
             self.offers = {offer for offer in self.offers if offer[0] != worker}
-            self._emit(worker, NODES, StakeWithdrawn(worker, Wei(self.stakes.pop(worker))))
+            self.emit(worker, NODES, StakeWithdrawn(worker, Wei(self.stakes.pop(worker))))
         elif n % 7 == 0:
             self.leaving.add(worker)
-            self._emit(worker, NODES, NodeDeregistered(worker, self.now + 60))
+            self.emit(worker, NODES, NodeDeregistered(worker, self.now + 60))
         elif n % 7 == 1:
             taken = min(amount, self.stakes[worker])
             self.stakes[worker] -= taken
-            self._emit(USERS[0], NODES, NodeSlashed(worker, Wei(taken), "late"))
+            self.emit(USERS[0], NODES, NodeSlashed(worker, Wei(taken), "late"))
         elif n % 7 == 2:
-            self._emit(worker, NODES, NodeUpdated(worker, 4096, 1024, 1 + n % 100))
+            self.emit(worker, NODES, NodeUpdated(worker, 4096, 1024, 1 + n % 100))
         else:
             self.stakes[worker] += amount
-            self._emit(worker, NODES, StakeAdded(worker, Wei(amount), Wei(self.stakes[worker])))
+            self.emit(worker, NODES, StakeAdded(worker, Wei(amount), Wei(self.stakes[worker])))
 
-    def _offer(self, n: int) -> None:
+    def change_offer(self, n: int) -> None:
         worker, model_id = WORKERS[n % 3], MODEL_IDS[n // 3 % 2]
         if (worker, model_id) in self.offers:
             self.offers.discard((worker, model_id))
-            self._emit(worker, NODES, OfferWithdrawn(worker, model_id))
+            self.emit(worker, NODES, OfferWithdrawn(worker, model_id))
         elif worker in self.stakes and worker not in self.leaving:
             self.offers.add((worker, model_id))
-            self._emit(worker, NODES, OfferPosted(worker, model_id, Wei(n % 9), Wei(2**96 - 1)))
+            self.emit(worker, NODES, OfferPosted(worker, model_id, Wei(n % 9), Wei(2**96 - 1)))
 
-    def _registry(self, n: int) -> None:
+    def change_model(self, n: int) -> None:
         model_id = MODEL_IDS[n % 2]
         if n % 3 == 0:
-            self._emit(USERS[0], MODELS, ModelActivated(model_id, n % 2 == 0))
+            self.emit(USERS[0], MODELS, ModelActivated(model_id, n % 2 == 0))
         elif n % 3 == 1:
-            self._emit(USERS[0], MODELS, ModelPriced(model_id, Wei(n), Wei(2 * n), 64))
+            self.emit(USERS[0], MODELS, ModelPriced(model_id, Wei(n), Wei(2 * n), 64))
         else:
             self.versions[model_id] += 1
             version = self.versions[model_id]
-            self._emit(USERS[0], MODELS, ModelUpdated(model_id, f"Qm{model_id}{version}", version))
+            self.emit(USERS[0], MODELS, ModelUpdated(model_id, f"Qm{model_id}{version}", version))
 
-    def _wait(self, n: int) -> None:
+    def wait(self, n: int) -> None:
         self.now += n % 120
 
-    def _emit(self, sender: bytes, contract: bytes, *facts: ChainFact) -> None:
+    def emit(self, sender: bytes, contract: bytes, *facts: ChainFact) -> None:
         self._facts.append((sender, contract, list(facts)))
 
-    def _seal(self) -> BlockFinalised:
+    def seal(self) -> BlockFinalised:
         self.number += 1
-        transactions, occurrences = [], []
+        transactions: list[Transaction] = []
+        occurrences: list[Occurrence] = []
         for index, (sender, contract, facts) in enumerate(self._facts):
             digest = hashlib.sha256(f"{self.salt} {self.number} {index}".encode()).digest()
             gas = 100_000 + index

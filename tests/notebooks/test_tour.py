@@ -43,6 +43,10 @@ def publish_documents(place: Place) -> int:
     return tokens
 
 
+def tour() -> Any:
+    return nbformat.reads(TOUR.read_text(), as_version=4)  # type: ignore[no-untyped-call]
+
+
 def outputs(notebook: Any, kind: str) -> list[Any]:
     return [out for cell in notebook.cells for out in cell.get("outputs", []) if out.output_type == kind]
 
@@ -58,7 +62,7 @@ def test_the_tour_runs_over_a_snapshot_and_tells_the_figures_of_the_index(
         stats = place.explorer.queries.stats()
         place.explorer.snapshot(tmp_path / "snapshot.duckdb")
     monkeypatch.setenv("TALLYSTICK_SNAPSHOT", str(tmp_path / "snapshot.duckdb"))
-    notebook: Any = nbformat.read(TOUR, as_version=4)
+    notebook = tour()
     NotebookClient(notebook, timeout=180, resources={"metadata": {"path": str(tmp_path)}}).execute()
     told = "".join(out.text for out in outputs(notebook, "stream"))
     assert f"head block {stats.head}, final up to block {stats.final}" in told
@@ -70,6 +74,6 @@ def test_the_tour_runs_over_a_snapshot_and_tells_the_figures_of_the_index(
 
 
 def test_the_tour_is_kept_without_outputs() -> None:
-    notebook: Any = nbformat.read(TOUR, as_version=4)
+    notebook = tour()
     nbformat.validate(notebook)
     assert all(not cell.get("outputs") and cell.get("execution_count") is None for cell in notebook.cells)
