@@ -132,21 +132,57 @@ with Place(Path(sys.argv[1]), batch_events=30) as place:
 """
 
 
-KILLS = 10
+KILLS = 6
+DIE = PROJECT.replace(
+    "    print(",
+    """
+    import os, signal
+    steps = int(sys.argv[2])
+    class Dying:
+        def __init__(self, inner): self.inner = inner
+        def __getattr__(self, name): return getattr(self.inner, name)
+        def __enter__(self): return self
+        def __exit__(self, *_): self.inner.close()
+        def cursor(self): return Dying(self.inner.cursor())
+        def commit(self):
+            self.step()
+            self.inner.commit()
+            self.step()
+        def step(self):
+            global steps
+            steps -= 1
+            if steps == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+    place.explorer.database._connection = Dying(place.explorer.database._connection)
+    print(""",
+    1,
+)
+"""The same, dying at its n-th step: just before a commit where n is odd, just after one where it is even."""
 
 
 def _killed_after(folder: Path, seconds: float) -> bool:
     """Projects in another process for so long; whether it was killed before it had done."""
-    command = [sys.executable, "-c", PROJECT, str(folder)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout
-    assert process.stdout.readline() == "started\n"
+    process = _projecting(PROJECT, folder)
     try:
         process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
     process.communicate()
     return process.returncode == -signal.SIGKILL
+
+
+def _killed_at(folder: Path, step: int) -> bool:
+    process = _projecting(DIE, folder, str(step))
+    process.communicate()
+    return process.returncode == -signal.SIGKILL
+
+
+def _projecting(program: str, folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", program, str(folder), *arguments]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert process.stdout.readline() == "started\n"
+    return process
 
 
 @pytest.mark.slow
@@ -159,9 +195,10 @@ def test_killed_again_and_again_it_ends_with_the_rows_of_a_straight_run(tmp_path
     folder = tmp_path / "killed"
     with Place(folder) as place:
         place.finalise(*blocks)
+    for step in (1, 2, 3, 4):
+        assert _killed_at(folder, step)
     source = random.Random(7)
-    killed = sum(_killed_after(folder, source.uniform(0.0, 0.4)) for _ in range(KILLS))
-    assert killed >= KILLS // 2
+    assert sum(_killed_after(folder, source.uniform(0.0, 0.4)) for _ in range(KILLS)) >= KILLS // 2
     with Place(folder) as place:
         place.explorer.refresh()
         assert place.ledger_digest() == wanted
