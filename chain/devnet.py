@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -27,6 +28,8 @@ START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
 POLL_S = 0.005
 PR_SET_PDEATHSIG = 1
+GENESIS_TIME_S = 1_700_000_000
+"""anvil makes its first block anew at every start, also over a saved state: of a fixed time, it is always the same."""
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +149,7 @@ class Devnet:
             port = _listening_port(process.pid)
             if port is not None:
                 self.port = port
+                _set_clock(self.settings.host, port)
                 return
             if time.monotonic() > deadline:
                 raise DevnetFailed(f"anvil does not listen after {START_TIMEOUT_S:.0f} s: is the machine overloaded?")
@@ -182,7 +186,7 @@ def find_anvil(given: Path | None = None) -> Path:
 def _arguments(settings: DevnetSettings) -> list[str]:
     arguments = ["--quiet", "--host", settings.host, "--port", str(settings.port), "--no-request-size-limit"]
     arguments += ["--chain-id", str(settings.chain_id), "--accounts", str(settings.accounts)]
-    arguments += ["--mnemonic", settings.mnemonic]
+    arguments += ["--mnemonic", settings.mnemonic, "--timestamp", str(GENESIS_TIME_S)]
     if settings.block_time_s is not None:
         arguments += ["--block-time", str(settings.block_time_s)]
         arguments += ["--mixed-mining"] if settings.automine else []
@@ -237,6 +241,21 @@ def _listening_port(pid: int) -> int | None:
     except psutil.Error:
         return None
     return next((each.laddr.port for each in connections if each.status == psutil.CONN_LISTEN), None)
+
+
+def _set_clock(host: str, port: int) -> None:
+    """Lets the chain's time go on from now instead of from its first block's."""
+    call = {"jsonrpc": "2.0", "id": 1, "method": "evm_setTime", "params": [int(time.time())]}
+    connection = HTTPConnection(host, port, timeout=START_TIMEOUT_S)
+    try:
+        connection.request("POST", "/", json.dumps(call), {"content-type": "application/json"})
+        answer = json.loads(connection.getresponse().read())
+    except (OSError, ValueError) as fault:
+        raise DevnetFailed(f"anvil listens at port {port} but does not answer: {fault}") from None
+    finally:
+        connection.close()
+    if "result" not in answer:
+        raise DevnetFailed(f"anvil does not take the time: {answer}; install the version that `make setup` does")
 
 
 def _reap(process: "subprocess.Popen[bytes]") -> None:

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,18 @@ def test_a_saved_chain_goes_on_with_the_same_blocks(tmp_path: Path) -> None:
     with Devnet(settings) as chain:
         after = [ask(chain.url, "eth_getBlockByNumber", hex(n), False)["hash"] for n in range(4)]
     assert after == before
+
+
+def test_a_chain_keeps_its_first_block_and_the_right_time_through_many_starts(tmp_path: Path) -> None:
+    settings = DevnetSettings(state=tmp_path / "chain.json")
+    seen = set()
+    for _ in range(4):
+        with Devnet(settings) as chain:
+            ask(chain.url, "anvil_mine", "0x1")
+            seen.add(ask(chain.url, "eth_getBlockByNumber", "0x0", False)["hash"])
+            mined_at = int(ask(chain.url, "eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+            assert abs(mined_at - time.time()) < 30
+    assert len(seen) == 1
 
 
 def test_a_state_cut_off_while_it_was_written_gives_way_to_its_copy(tmp_path: Path) -> None:
