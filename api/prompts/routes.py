@@ -8,6 +8,7 @@ from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParam
 from litestar.response import Stream
 
 from api.given import Given
+from api.observing import Metrics
 from api.problems import documented
 from api.prompts import streams
 from api.prompts.shapes import OrderOut, PromptIn, PromptOut, QuoteOut
@@ -54,10 +55,11 @@ UNREADY = "The chain or a store does not answer; nothing is lost, repeat the req
     ),
 )
 async def order(
-    data: JSONBody[PromptIn], desks: Given[Desks], idempotency_key: IdempotencyKey = None
+    data: JSONBody[PromptIn], desks: Given[Desks], metrics: Given[Metrics], idempotency_key: IdempotencyKey = None
 ) -> Response[OrderOut]:
     key = uuid.uuid4().hex if idempotency_key is None else idempotency_key
     placed = await desks.orders.place(question_in(data), key)
+    metrics.orders.labels(str(placed.replayed).lower()).inc()
     shown = order_out(placed.job)
     headers = {"Location": shown.links.self, "Idempotency-Key": key}
     if placed.replayed:
@@ -110,7 +112,10 @@ async def follow(
     summary="Everything needed to check a receipt without us",
     description="The bundle for `tallystick verify`: document, prompt, answer, model manifest, block header, proofs.",
     responses=documented(
-        s404="There is no such job, or a part of its evidence is missing", s409="It is not settled", s503=UNREADY
+        s400="The number is out of range",
+        s404="There is no such job, or a part of its evidence is missing",
+        s409="It is not settled",
+        s503=UNREADY,
     ),
 )
 async def evidence(job_id: JobId, desks: Given[Desks]) -> Response[bytes]:

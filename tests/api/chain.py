@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import threading
 import time
 from typing import Any
 
@@ -55,6 +56,7 @@ class FactChain:
         self.places = 0
         self.jobs: dict[int, Order] = {}
         self.fork = 0
+        self._sending = threading.Lock()
 
     @property
     def height(self) -> int:
@@ -139,9 +141,13 @@ class FactChain:
             raise ChainUnready("the chain's node does not answer")
         if self.refusing:
             raise OrderRefused(self.refusing)
-        if order.key not in self.sent:
-            self.sent[order.key] = await asyncio.to_thread(self.request, order)
-        return self.sent[order.key]
+        return await asyncio.to_thread(self._send, order)
+
+    def _send(self, order: Order) -> int:
+        with self._sending:
+            if order.key not in self.sent:
+                self.sent[order.key] = self.request(order)
+            return self.sent[order.key]
 
     async def head(self) -> int:
         if self.down:

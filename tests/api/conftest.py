@@ -95,6 +95,22 @@ def house(tmp_path: Path) -> Iterator[House]:
         yield house
 
 
+class Standing(Struct):
+    """A deployment with one job, for tests that change nothing: what they share, they may not touch."""
+
+    house: House
+    http: httpx.Client
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
+    with opened(tmp_path_factory.mktemp("standing")) as house:
+        house.chain.begin()
+        with serving(create_app(house.parts())) as url, httpx.Client(base_url=url, timeout=10) as http:
+            assert http.post("/v1/prompts", json={"prompt": "Why?"}).status_code == 201
+            yield Standing(house, http)
+
+
 @pytest.fixture
 def url(house: House) -> Iterator[str]:
     with serving(create_app(house.parts())) as url:

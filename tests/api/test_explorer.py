@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from domain.facts import JobRequested, JobTermsFixed, Wei
 from tests.api.chain import GATEWAY, MODEL, WORKER
-from tests.api.conftest import House
+from tests.api.conftest import House, Standing
 
 Ask = Callable[..., httpx.Response]
 
@@ -77,8 +77,8 @@ def test_a_cursor_belongs_to_its_list_and_filters(http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["x", "é", "AAAA", "a" * 1025, "lA"])
-def test_a_strange_cursor_is_refused(http: httpx.Client, cursor: str) -> None:
-    assert http.get("/explorer/v1/jobs", params={"cursor": cursor}).status_code == 400
+def test_a_strange_cursor_is_refused(standing: Standing, cursor: str) -> None:
+    assert standing.http.get("/explorer/v1/jobs", params={"cursor": cursor}).status_code == 400
 
 
 def test_a_walk_whose_ground_was_reorganised_away_is_told_to_begin_again(
@@ -135,8 +135,8 @@ def test_every_item_is_found_under_its_name(http: httpx.Client) -> None:
         ("reconciliation?block=0", 404),
     ],
 )
-def test_bad_identifiers_and_filters_are_refused_by_kind(http: httpx.Client, path: str, status: int) -> None:
-    refused = http.get(f"/explorer/v1/{path}")
+def test_bad_identifiers_and_filters_are_refused_by_kind(standing: Standing, path: str, status: int) -> None:
+    refused = standing.http.get(f"/explorer/v1/{path}")
     assert (refused.status_code, refused.headers["content-type"]) == (status, "application/problem+json"), refused.text
     assert refused.json()["remedy"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from domain.facts import ModelActivated
 from tests.api.chain import MODEL, PRICES
-from tests.api.conftest import House
+from tests.api.conftest import House, Standing
 
 Ask = Callable[..., httpx.Response]
 
@@ -137,26 +137,26 @@ BAD_ORDERS = [
 
 
 @pytest.mark.parametrize(("body", "words"), BAD_ORDERS, ids=range(len(BAD_ORDERS)))
-def test_a_bad_order_is_refused_with_what_is_wrong(http: httpx.Client, house: House, body: Any, words: str) -> None:
-    before = house.ledger.position()
-    refused = http.post("/v1/prompts", json=body)
+def test_a_bad_order_is_refused_with_what_is_wrong(standing: Standing, body: Any, words: str) -> None:
+    before = standing.house.ledger.position(), standing.house.chain.places
+    refused = standing.http.post("/v1/prompts", json=body)
     assert refused.status_code == 400, refused.text
     problem = refused.json()
     assert refused.headers["content-type"] == "application/problem+json"
     assert words in problem["detail"], problem
     assert problem["remedy"]
     assert problem["instance"] == "/v1/prompts"
-    assert (house.chain.places, house.ledger.position()) == (0, before)
+    assert (standing.house.ledger.position(), standing.house.chain.places) == before
 
 
-def test_a_small_value_is_told_what_would_do(http: httpx.Client) -> None:
+def test_a_small_value_is_told_what_would_do(standing: Standing) -> None:
     enough_for_8 = (4 + 16 + 64) * PRICES[0] + 8 * PRICES[1]
-    refused = http.post("/v1/prompts", json={"prompt": "Why?", "max_tokens": 16, "value": str(enough_for_8)})
+    refused = standing.http.post("/v1/prompts", json={"prompt": "Why?", "max_tokens": 16, "value": str(enough_for_8)})
     assert refused.json()["remedy"].startswith("Lower max_tokens to 8, or raise value to ")
 
 
-def test_a_misspelt_model_is_answered_with_the_right_name(http: httpx.Client) -> None:
-    refused = http.post("/v1/prompts", json={"prompt": "Why?", "model": "smolm2-135m-instruct"})
+def test_a_misspelt_model_is_answered_with_the_right_name(standing: Standing) -> None:
+    refused = standing.http.post("/v1/prompts", json={"prompt": "Why?", "model": "smolm2-135m-instruct"})
     assert refused.json()["remedy"] == f"Did you mean {MODEL!r}?"
 
 
@@ -165,14 +165,14 @@ def test_a_misspelt_model_is_answered_with_the_right_name(http: httpx.Client) ->
     [b"", b"{", b'{"prompt": "\xff\xfe"}', b'{"prompt": "\\ud800"}', b"\x00", b'{"prompt":"a"}x', b"[" * 100_000],
     ids=["empty", "cut", "not UTF-8", "lone surrogate", "zero", "trailing", "deep"],
 )
-def test_a_body_that_is_no_json_is_refused(http: httpx.Client, content: bytes) -> None:
-    refused = http.post("/v1/prompts", content=content, headers={"Content-Type": "application/json"})
+def test_a_body_that_is_no_json_is_refused(standing: Standing, content: bytes) -> None:
+    refused = standing.http.post("/v1/prompts", content=content, headers={"Content-Type": "application/json"})
     assert (refused.status_code, refused.headers["content-type"]) == (400, "application/problem+json"), refused.text
 
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256, "\u00e9"])
-def test_a_malformed_key_is_refused(http: httpx.Client, key: str) -> None:
-    refused = http.post("/v1/prompts", json=GOOD, headers={b"Idempotency-Key": key.encode()})
+def test_a_malformed_key_is_refused(standing: Standing, key: str) -> None:
+    refused = standing.http.post("/v1/prompts", json=GOOD, headers={b"Idempotency-Key": key.encode()})
     assert (refused.status_code, refused.json()["type"]) == (400, "/problems/bad-key")
 
 
@@ -194,8 +194,7 @@ def test_a_malformed_key_is_refused(http: httpx.Client, key: str) -> None:
         ("/v1/quote?prompt_tokens=1&model=gpt-9", 400),
     ],
 )
-def test_bad_parameters_are_refused_by_kind(http: httpx.Client, ask: Ask, path: str, status: int) -> None:
-    ask()
-    refused = http.get(path)
+def test_bad_parameters_are_refused_by_kind(standing: Standing, path: str, status: int) -> None:
+    refused = standing.http.get(path)
     assert refused.status_code == status, refused.text
     assert set(refused.json()) == {"type", "title", "status", "detail", "remedy", "instance"}
