@@ -26,6 +26,7 @@ class Question(Struct, frozen=True, omit_defaults=True):
     max_tokens: int | None = None
     temperature: float | None = None
     seed: int | None = None
+    value: str | None = None
 
 
 class Told(Struct, frozen=True):

@@ -156,11 +156,12 @@ async def _serve(plan: Plan, up: Running) -> None:
 
 async def _work(plan: Plan, up: Running) -> None:
     command = [str(plan.worker_python), "-m", "tallystick", "--config", str(plan.folder / "work.toml"), "work"]
+    log = up.children.log("work")
+    said_before = log.stat().st_size if log.exists() else 0
     await up.children.start("work", [*command, *plan.engine_flags], environ_of(plan))
-    ready = up.children.log("work")
 
     async def is_ready() -> bool:
-        return b"ready: 0x" in await asyncio.to_thread(ready.read_bytes)
+        return b"ready: 0x" in (await asyncio.to_thread(log.read_bytes))[said_before:]
 
     await up.children.until("the worker", is_ready, WORK_TIMEOUT_S)
 
@@ -192,7 +193,12 @@ def _write_settings(plan: Plan, up: Running) -> None:
         "domain": {"ledger_url": f"sqlite:///{plan.folder / 'worker.db'}"},
         "content": {"kubo_url": up.kubo_url},
         "wallet": {"development_account": WORKER},
-        "worker": {"model_id": MODEL_ID, "model_folder": str(plan.model_folder), "api_url": up.api_url},
+        "worker": {
+            "model_id": MODEL_ID,
+            "model_folder": str(plan.model_folder),
+            "api_url": up.api_url,
+            "gas_cover_percent": 0,  # ether costs nothing here: the smallest job is worth its gas
+        },
     }
     for name, settings in (("serve", serve), ("work", work)):
         (plan.folder / f"{name}.toml").write_bytes(msgspec.toml.encode(settings))

@@ -136,6 +136,7 @@ def create_kubo_app(content: BlockStore, node_id: str, upload_bytes_max: int, or
         exception_handlers={KuboFault: _refused, ContentError: _failed, HTTPException: _misused, Exception: _broken},
         request_max_body_size=upload_bytes_max + UPLOAD_OVERHEAD_BYTES,
         openapi_config=None,
+        logging_config=None,
     )
 
 

@@ -14,11 +14,16 @@ from rich.table import Table
 
 from tallystick.amounts import show_wei
 from tallystick.asking import Question, Told, follow, order, result
-from tallystick.cli.options import api_option, json_option
+from tallystick.cli.options import AMOUNT, api_option, json_option
 from tallystick.cli.session import Session, pass_session, run_async
 from tallystick.http import answer, connected
 
 WATCH_S = 1.0
+UNCLAIMED_S = 10.0
+UNCLAIMED = (
+    "no worker has claimed the job yet. Workers decline what does not pay for their gas (raise --max-tokens or"
+    " --value), and `tallystick status` shows whether one is there; Ctrl-C stops waiting, the order stands"
+)
 
 
 @click.command()
@@ -27,13 +32,15 @@ WATCH_S = 1.0
 @click.option("--max-tokens", type=click.IntRange(1), help="Most tokens of the answer.")
 @click.option("--temperature", type=click.FloatRange(0, 2), help="0 answers the same each time.")
 @click.option("--seed", type=click.IntRange(0), help="Makes a temperature above 0 repeatable.")
+@click.option("--value", type=AMOUNT, help="The most it may cost, such as 0.001eth [default: what the quote says].")
 @click.option("--evidence", type=click.Path(dir_okay=False, path_type=Path), help="Save the evidence bundle here.")
 @api_option
 @json_option
 @pass_session
 def ask(
-    session: Session, prompt: str | None, evidence: Path | None, api_url: str, as_json: bool, **wishes: Any
-) -> None:
+    session: Session, prompt: str | None, value: int | None, evidence: Path | None, api_url: str, as_json: bool,
+    **wishes: Any,
+) -> None:  # fmt: skip
     """Asks PROMPT (or standard input), streams the answer, and waits for its receipt.
 
     Exit status 0 only when the receipt was verified on chain.
@@ -46,8 +53,11 @@ def ask(
 
     async def run() -> tuple[dict[str, Any], bytes | None]:
         async with connected(api_url) as api:
-            placed = await order(api, Question(text, **wishes))
+            placed = await order(api, Question(text, value=None if value is None else str(value), **wishes))
+            patience = asyncio.get_running_loop().call_later(UNCLAIMED_S, click.echo, UNCLAIMED, None, True, True)
             async for told in follow(api, placed["job_id"]):
+                if told.name != "queued":
+                    patience.cancel()
                 if not as_json:
                     _show(told)
             outcome = await result(api, placed["job_id"])
@@ -126,13 +136,14 @@ async def _read_status(api: httpx.AsyncClient) -> dict[str, Any]:
     stats, nodes, ready = await asyncio.gather(
         api.get("/explorer/v1/stats"), api.get("/explorer/v1/nodes"), api.get("/ready")
     )
-    return {"stats": answer(stats).json()["data"], "nodes": answer(nodes).json()["data"], "ready": ready.json()}
+    told = answer(stats).json()
+    return {"stats": told["data"], "head": told["head"], "nodes": answer(nodes).json()["data"], "ready": ready.json()}
 
 
 def _status_table(status: dict[str, Any]) -> Table:
-    stats, ready = status["stats"], status["ready"]
+    stats, head, ready = status["stats"], status["head"], status["ready"]
     table = Table(show_header=False, title=f"{time.strftime('%H:%M:%S')}")
-    table.add_row("block", f"{stats['head']}, final {stats['final']}")
+    table.add_row("block", f"{head['number']}, final {head['final']}, {head['at']}")
     table.add_row("lag", f"{ready.get('lag_blocks', '?')} blocks")
     states = ("open", "claimed", "answered", "settled", "cancelled", "expired")
     table.add_row("jobs", ", ".join(f"{stats[state]} {state}" for state in states if stats[state]) or "none yet")

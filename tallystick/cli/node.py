@@ -7,7 +7,7 @@ from rich.table import Table
 
 from chain.outgoing import TransactionReceipt
 from tallystick.amounts import show_wei
-from tallystick.cli.options import AMOUNT, chain_options, wallet_options
+from tallystick.cli.options import ADDRESS, AMOUNT, chain_options, wallet_options
 from tallystick.cli.sending import change_chain, flags_of, read_chain
 from tallystick.cli.session import Session, pass_session
 from tallystick.onchain import Reading, Sending
@@ -110,36 +110,24 @@ def withdraw_stake(session: Session, **options: Any) -> None:
 
 
 @node.command()
-@click.argument("address")
+@click.argument("address", type=ADDRESS)
 @chain_options
 @pass_session
-def show(session: Session, address: str, **options: Any) -> None:
+def show(session: Session, address: bytes, **options: Any) -> None:
     """What the contracts hold of the node at ADDRESS."""
 
     async def ask(chain: Reading) -> None:
-        name = parse_address(address)
-        profile = await chain.contracts.node_profile(name)
+        profile = await chain.contracts.node_profile(address)
         if not profile.registered_at:
-            raise click.ClickException(f"{address} is not registered: `tallystick node register` does that")
+            raise click.ClickException(f"0x{address.hex()} is not registered: `tallystick node register` does that")
         table = Table(show_header=False)
-        table.add_row("may claim", "yes" if await chain.contracts.may_claim(name) else "no")
+        table.add_row("may claim", "yes" if await chain.contracts.may_claim(address) else "no")
         table.add_row("stake", show_wei(profile.stake))
-        table.add_row("credit", show_wei(await chain.contracts.credit_of(name)))
+        table.add_row("credit", show_wei(await chain.contracts.credit_of(address)))
         table.add_row("limits", f"{profile.max_ram} MiB, GPU {profile.max_vram} MiB, CPU {profile.max_cpu_percent} %")
         session.console.print(table)
 
     read_chain(session, flags_of(options), ask)
-
-
-def parse_address(text: str) -> bytes:
-    """Raises click's BadParameter for what is no address."""
-    try:
-        address = bytes.fromhex(text.removeprefix("0x"))
-    except ValueError:
-        address = b""
-    if len(address) != 20:
-        raise click.BadParameter(f"{text!r} is no address: give 0x and 40 hex digits")
-    return address
 
 
 def _call(session: Session, options: dict[str, Any], done: str, function: str, *arguments: Any, value: int = 0) -> None:

@@ -8,6 +8,8 @@ import click
 
 from tallystick.amounts import BadAmount, parse_wei
 
+ADDRESS_BYTES = 20
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -82,3 +84,23 @@ class Amount(click.ParamType):
 
 
 AMOUNT = Amount()
+
+
+class Address(click.ParamType):
+    """20 bytes as 40 hex digits, with or without 0x."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        if isinstance(value, bytes):
+            return value
+        try:
+            address = bytes.fromhex(value.removeprefix("0x"))
+        except ValueError:
+            address = b""
+        if len(address) != ADDRESS_BYTES:
+            self.fail(f"{value!r} is no address: give 0x and 40 hex digits", param, ctx)
+        return address
+
+
+ADDRESS = Address()

@@ -11,8 +11,7 @@ from chain.outgoing import TransactionReceipt
 from chain.signing import BadKey, write_keystore
 from chain.wire import quantity
 from tallystick.amounts import show_wei
-from tallystick.cli.node import parse_address
-from tallystick.cli.options import AMOUNT, chain_options, wallet_options
+from tallystick.cli.options import ADDRESS, AMOUNT, chain_options, wallet_options
 from tallystick.cli.sending import change_chain, flags_of, read_chain
 from tallystick.cli.session import Session, pass_session
 from tallystick.onchain import Reading, Sending
@@ -56,50 +55,48 @@ def add(session: Session, file: Path, password_file: str | None) -> None:
 
 
 @wallet.command()
-@click.argument("address")
+@click.argument("address", type=ADDRESS)
 @chain_options
 @pass_session
-def show(session: Session, address: str, **options: Any) -> None:
+def show(session: Session, address: bytes, **options: Any) -> None:
     """What ADDRESS has on chain, and what the coordinator owes it."""
 
     async def ask(chain: Reading) -> None:
-        owner = parse_address(address)
-        balance = quantity(await chain.node.call("eth_getBalance", ["0x" + owner.hex(), "latest"], str), 256)
+        balance = quantity(await chain.node.call("eth_getBalance", ["0x" + address.hex(), "latest"], str), 256)
         table = Table(show_header=False)
         table.add_row("balance", show_wei(balance))
-        table.add_row("credit to withdraw", show_wei(await chain.contracts.credit_of(owner)))
+        table.add_row("credit to withdraw", show_wei(await chain.contracts.credit_of(address)))
         session.console.print(table)
 
     read_chain(session, flags_of(options), ask)
 
 
 @wallet.command("top-up")
-@click.argument("address")
+@click.argument("address", type=ADDRESS)
 @click.argument("amount", type=AMOUNT)
 @chain_options
 @wallet_options
 @pass_session
-def top_up(session: Session, address: str, amount: int, **options: Any) -> None:
+def top_up(session: Session, address: bytes, amount: int, **options: Any) -> None:
     """Sends AMOUNT from this wallet to ADDRESS, for its gas and orders."""
-    recipient = parse_address(address)
 
     async def act(sender: Sending) -> TransactionReceipt:
-        return await sender.send(recipient, b"", amount)
+        return await sender.send(address, b"", amount)
 
-    change_chain(session, flags_of(options), act, f"sent {show_wei(amount)} to {address}")
+    change_chain(session, flags_of(options), act, f"sent {show_wei(amount)} to 0x{address.hex()}")
 
 
 @wallet.command()
-@click.option("--to", help="Another address to pay it to [default: this wallet's].")
+@click.option("--to", type=ADDRESS, help="Another address to pay it to [default: this wallet's].")
 @chain_options
 @wallet_options
 @pass_session
-def withdraw(session: Session, to: str | None, **options: Any) -> None:
+def withdraw(session: Session, to: bytes | None, **options: Any) -> None:
     """Takes out all credit that the coordinator holds for this wallet: earnings and refunds."""
 
     async def act(sender: Sending) -> TransactionReceipt:
         coordinator = sender.chain.contracts.coordinator
-        recipient = sender.address if to is None else parse_address(to)
+        recipient = sender.address if to is None else to
         return await sender.call(coordinator, "withdrawTo", recipient)
 
     change_chain(session, flags_of(options), act, "withdrew the credit")
