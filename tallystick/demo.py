@@ -9,6 +9,9 @@ from typing import Any
 import httpx
 from msgspec import Struct
 
+from receipts.deployment import Deployment
+from receipts.tokens import tokenizer_in
+from receipts.verification import verify_bundle
 from tallystick.asking import Question, Told, follow, order, result
 from tallystick.http import answer
 from tallystick.network import Running
@@ -110,6 +113,21 @@ def split_of(began: float, reached: dict[str, float], ended: float, receipt: dic
     )
 
 
+def recheck(jobs: list[Asked], deployment: Deployment, model_folder: Path) -> int:
+    """How many bundles verify from their bytes alone, tokens recounted, anchored at the block they settled in."""
+    verdicts = [
+        verify_bundle(
+            each.evidence.read_bytes(),
+            deployment,
+            block_hash=bytes.fromhex(each.receipt["block_hash"][2:]),
+            tokenizer_of=tokenizer_in(model_folder),
+        )
+        for each in jobs
+        if each.evidence is not None
+    ]
+    return sum(verdict.outcome == "verified" for verdict in verdicts)
+
+
 async def reconcile(api: httpx.AsyncClient) -> dict[str, Any]:
     """The books as indexed against the contracts' own; the answer says whether they balance."""
     books: dict[str, Any] = answer(await api.get("/explorer/v1/reconciliation", timeout=BOOKS_TIMEOUT_S)).json()["data"]
@@ -117,13 +135,19 @@ async def reconcile(api: httpx.AsyncClient) -> dict[str, Any]:
 
 
 def report(
-    up: Running, jobs: list[Asked], books: dict[str, Any], node: dict[str, Any], timings: dict[str, float]
+    up: Running,
+    jobs: list[Asked],
+    books: dict[str, Any],
+    node: dict[str, Any],
+    rechecked: int,
+    timings: dict[str, float],
 ) -> dict[str, Any]:
     """What `demo.json` holds."""
     return {
         "jobs": [_job_report(each) for each in jobs],
         "escrow": books,
         "node": node,
+        "rechecked": rechecked,
         "timings": timings,
         "chain": {"id": up.deployment.chain_id, "coordinator": "0x" + up.deployment.coordinator.hex()},
     }

@@ -15,6 +15,8 @@ from msgspec import Struct
 
 from chain.devnet import find_anvil
 from chain.errors import AnvilMissing
+from receipts.keys import BadKeys, load_keys
+from receipts.settings import ReceiptSettings
 
 GIB = 1024**3
 DISK_FREE_MIN_GIB = 5
@@ -112,6 +114,17 @@ def check_model(machine: Machine) -> Iterator[Finding]:
         )
 
 
+def check_keys(_: Machine) -> Iterator[Finding]:
+    folder = Path(ReceiptSettings().keys_folder)
+    try:
+        keys = load_keys(folder)
+    except BadKeys as fault:
+        yield Finding("circuit keys", "fault", str(fault), "restore the folder from the repository, or name another")
+        return
+    kind = "development key: refused off development chains" if keys.is_development else "key of a ceremony"
+    yield Finding("circuit keys", "ok", f"{kind}, 0x{keys.digest.hex()[:16]}")
+
+
 def check_gpu(_: Machine) -> Iterator[Finding]:
     import pynvml  # type: ignore[import-untyped]
 
@@ -183,6 +196,7 @@ CHECKS: tuple[Callable[[Machine], Iterator[Finding]], ...] = (
     check_anvil,
     check_worker,
     check_model,
+    check_keys,
     check_gpu,
     check_ports,
 )
