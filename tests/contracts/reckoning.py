@@ -150,16 +150,22 @@ class Reckoning:
             self._owe(job.refund_to, job.escrow - amount)
         return refusal
 
+    def refuses_many(self, node: str, entries: list[tuple[int, str, int]]) -> str | None:
+        """Why a batch is refused before its proofs are looked at: what is not open to the node is skipped instead."""
+        refusals = (
+            self._refuses_content(self.job(number), answer, amount)
+            for number, answer, amount in entries
+            if self.job(number).is_due_from(node, self.now)
+        )
+        return next(filter(None, refusals), None)
+
     def settle_many(self, node: str, entries: list[tuple[int, str, int]]) -> str | None:
-        """Settles what is open to the node and skips the rest; one wrong entry refuses all."""
-        open_entries = [entry for entry in entries if self.job(entry[0]).is_due_from(node, self.now)]
-        for number, answer, amount in open_entries:
-            refusal = self._refuses_content(self.job(number), answer, amount)
-            if refusal is not None:
-                return refusal
-        for number, answer, amount in open_entries:
-            self.settle(node, number, answer, amount)
-        return None
+        """Settles what is open to the node; one wrong entry refuses all."""
+        refusal = self.refuses_many(node, entries)
+        if refusal is None:
+            for number, answer, amount in entries:
+                self.settle(node, number, answer, amount)
+        return refusal
 
     def cancel(self, controller: str, number: int) -> str | None:
         job = self.job(number)
