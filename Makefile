@@ -57,7 +57,7 @@ setup: .tools/.core .tools/.anvil .tools/.worker $(MODEL)/.complete
 	@echo "[1/4] Python environment for contracts, indexer and API (.venv, about a minute)"
 	@$(PYTHON) -m venv .venv
 	@$(CORE)/python $(PIP) -r environments/core.txt
-	@$(CORE)/python $(PIP) --no-build-isolation -e .
+	@$(CORE)/python $(PIP) -e .
 	@touch $@
 
 .tools/.anvil: environments/node-packages.txt | .tools/.core
@@ -76,7 +76,7 @@ setup: .tools/.core .tools/.anvil .tools/.worker $(MODEL)/.complete
 	@$(WORKER)/python $(PIP) -r environments/worker-cpu.txt 2>.tools/worker.log \
 	  || $(WORKER)/python $(PIP) --extra-index-url $(TORCH_INDEX) -r environments/worker-cpu.txt \
 	  || { cat .tools/worker.log; exit 1; }
-	@$(WORKER)/python $(PIP) --no-build-isolation -e .
+	@$(WORKER)/python $(PIP) -e .
 	@touch $@
 
 $(MODEL)/.complete: | .tools/.worker
