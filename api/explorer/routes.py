@@ -46,7 +46,7 @@ Out = TypeVar("Out")
 
 HASH = "^0x[0-9a-fA-F]{64}$"
 ADDRESS = "^0x[0-9a-fA-F]{40}$"
-NUMBER_MAX = 2**63 - 1
+NUMBER_MAX = 2**53 - 1
 
 Limit = Annotated[int | None, QueryParameter(ge=1, le=1000, description="Rows a page; this server caps it")]
 Cursor = Annotated[str | None, QueryParameter(max_length=1024, description="`next` of the page before")]

@@ -19,7 +19,7 @@ from api.service.telling import ENDINGS
 from api.settings import ApiSettings
 from indexer.explorer.rows import JobRow
 
-JobId = Annotated[int, PathParameter(ge=0, le=2**63 - 1, description="The job's number on the chain")]
+JobId = Annotated[int, PathParameter(ge=0, le=2**53 - 1, description="The job's number on the chain")]
 IdempotencyKey = Annotated[
     str | None,
     HeaderParameter(

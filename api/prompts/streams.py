@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import msgspec
 from litestar.enums import ScopeType
@@ -46,13 +47,14 @@ def resume_point(stories: Stories, job_id: int, last_event_id: str | None) -> tu
 
 async def stream(
     jobs: Jobs, stories: Stories, job_id: int, after: int, forget: bool, heartbeat_s: float
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """The lines to send: events, heartbeats, and why it ends early if it does."""
     if forget:
         yield said("", "retract", {"events": "all", "reason": "the story is told from its beginning"})
     try:
-        async for event in jobs.follow(job_id, after, heartbeat_s):
-            yield HEARTBEAT if event is None else told(stories.epoch, job_id, event)
+        async with aclosing(jobs.follow(job_id, after, heartbeat_s)) as events:
+            async for event in events:
+                yield HEARTBEAT if event is None else told(stories.epoch, job_id, event)
     except FellBehind:
         reason = "this reader was slower than the story; come back with Last-Event-ID to hear it from its beginning"
         yield said("", "dropped", {"reason": reason})

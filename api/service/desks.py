@@ -44,7 +44,7 @@ def build_desks(
         jobs=jobs,
         stories=stories,
         orders=OrderDesk(ledger, explorer, jobs, content, orders, settings),
-        work=WorkDesk(name, jobs, stories, Telemetry(ledger), settings),
+        work=WorkDesk(name, jobs, stories, Telemetry(ledger, explorer), settings),
         receipts=ReceiptDesk(ledger, explorer, jobs, content, deployment, settings.claim_wait_s),
         evidence=EvidenceDesk(jobs, content, chain),
     )

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 
 from api.service.refusals import Absent
 from api.service.stories import Stories, Story
@@ -73,11 +74,12 @@ class Jobs:
             story.tell_chain(told_by_chain(job), answer)
         return story
 
-    async def follow(self, job_id: int, after: int, heartbeat_s: float) -> AsyncIterator[Event | None]:
+    async def follow(self, job_id: int, after: int, heartbeat_s: float) -> AsyncGenerator[Event | None, None]:
         """The job's events above `after`, then as they come. Raises UnknownJob, TooManyStreams, FellBehind."""
         await self.story(job_id)
-        async for event in self._stories.read(job_id, after, heartbeat_s):
-            yield event
+        async with aclosing(self._stories.read(job_id, after, heartbeat_s)) as events:
+            async for event in events:
+                yield event
 
     async def keep_up(self) -> None:
         """Tells readers of every change of their jobs, until cancelled."""

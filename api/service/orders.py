@@ -6,6 +6,7 @@ order's key: whoever comes back, the client with the same key or this process af
 
 import asyncio
 import hashlib
+import logging
 import re
 
 from msgspec import Struct
@@ -26,6 +27,8 @@ from receipts.request import BadRequest, Request, check, encode_request
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 RESUME_PAGE = 1_000
 MODELS_MAX = 1_000
+
+_log = logging.getLogger(__name__)
 
 
 class BadKey(Invalid):
@@ -133,8 +136,13 @@ class OrderDesk:
         order = Order(fact.transaction_key, fact.prompt_cid, fact.model_id, fact.max_tokens, fact.value)
         task = asyncio.ensure_future(self._orders.place(order))
         self._placing[key] = task
-        task.add_done_callback(lambda _: self._placing.pop(key, None))
+        task.add_done_callback(lambda done: self._sent(key, done))
         return task
+
+    def _sent(self, key: str, task: asyncio.Task[int]) -> None:
+        self._placing.pop(key, None)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            _log.warning("order %s was not placed: %s", key, fault)
 
     def _recorded(self, key: str) -> JobOrdered | None:
         newest = self._ledger.newest(streams.job_order(key))

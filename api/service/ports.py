@@ -4,14 +4,14 @@ from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from api.service.refusals import Refusal, Unready
+from api.service.refusals import Unready
 
 
 class ChainUnready(Unready):
     """The chain's node does not answer, or not in time."""
 
 
-class OrderRefused(Refusal):
+class OrderRefused(Unready):
     """The chain refused the order's transaction, or nobody can pay for it."""
 
     remedy = "Read the reason; top up the gateway's account with `tallystick wallet top-up` if it ran dry."

@@ -7,7 +7,8 @@ import asyncio
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from api.service.refusals import Crowded
@@ -80,7 +81,7 @@ class Story:
         """Whether a reader who has everything up to `number` can go on from there."""
         return number == 0 or self._folded_through <= number <= self._numbered
 
-    async def follow(self, after: int, heartbeat_s: float) -> AsyncIterator[Event | None]:
+    async def follow(self, after: int, heartbeat_s: float) -> AsyncGenerator[Event | None, None]:
         """Events above `after` as they come; None when nothing came for a while. Raises FellBehind."""
         while True:
             if after and not self.holds(after):
@@ -148,7 +149,7 @@ class Stories:
             self._forget(keep=job_id)
         return story
 
-    async def read(self, job_id: int, after: int, heartbeat_s: float) -> AsyncIterator[Event | None]:
+    async def read(self, job_id: int, after: int, heartbeat_s: float) -> AsyncGenerator[Event | None, None]:
         """One reader's walk through a story. Raises TooManyStreams, FellBehind."""
         if self.streams >= self._limits[2]:
             raise TooManyStreams(f"{self.streams} readers are following jobs, the most allowed")
@@ -156,8 +157,9 @@ class Stories:
         self.streams += 1
         story.readers += 1
         try:
-            async for event in story.follow(after, heartbeat_s):
-                yield event
+            async with aclosing(story.follow(after, heartbeat_s)) as events:
+                async for event in events:
+                    yield event
         finally:
             self.streams -= 1
             story.readers -= 1

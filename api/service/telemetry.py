@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from api.service.refusals import Denied
 from api.service.stories import unix_ms
 from domain.facts import GpuSample, TelemetrySampled
 from domain.ledger import Conflict, Ledger, Recorded, streams
+from indexer.explorer.explorer import Explorer
 
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Bytes = Annotated[int, Meta(ge=0, le=2**53)]
@@ -39,18 +42,26 @@ class Reading(Struct, frozen=True):
     gpus: Annotated[tuple[Gpu, ...], Meta(max_length=64)] = ()
 
 
+class NotANode(Denied):
+    """Only registered nodes are listened to."""
+
+    remedy = "Register it first: `tallystick node register`."
+
+
 class Telemetry:
     """Records at most one sample a second of each node; a sample's time is the version, so none is kept twice."""
 
-    def __init__(self, ledger: Ledger, clock: Callable[[], int] = unix_ms) -> None:
-        self._ledger, self._clock = ledger, clock
+    def __init__(self, ledger: Ledger, explorer: Explorer, clock: Callable[[], int] = unix_ms) -> None:
+        self._ledger, self._explorer, self._clock = ledger, explorer, clock
         self._newest: dict[str, int] = {}
 
-    async def sampled(self, address: str, reading: Reading) -> bool:
-        """Whether the reading was kept."""
+    async def sampled(self, address: str, reading: Reading) -> None:
+        """Raises NotANode: whoever may write into the ledger has a stake to lose."""
         now = self._clock()
         if now - self._newest.get(address, 0) < SAMPLE_GAP_MS:
-            return False
+            return
+        if await asyncio.to_thread(self._explorer.queries.node, address) is None:
+            raise NotANode(f"{address} is no registered node")
         self._newest[address] = now
         node = bytes.fromhex(address.removeprefix("0x"))
         gpus = tuple(
@@ -58,8 +69,5 @@ class Telemetry:
             for g in reading.gpus
         )
         fact = TelemetrySampled(node, now, reading.cpu_percent, reading.memory_used, reading.memory_total, gpus)
-        try:
+        with suppress(Conflict):  # another replica kept one of this very millisecond
             await asyncio.to_thread(self._ledger.record, Recorded(streams.node(node), now, fact))
-        except Conflict:
-            return False
-        return True

@@ -65,7 +65,8 @@ def difference(told: Sequence[Event], now: Sequence[Told]) -> tuple[list[Event],
         if (event.source == "chain" and Told(event.name, event.data) not in now)
         or (event.source == "worker" and (not now or (lost_from is not None and event.number > lost_from)))
     ]
-    kept = [event for event in standing if event not in withdrawn]
+    gone = {event.number for event in withdrawn}
+    kept = [event for event in standing if event.number not in gone]
     known = [Told(event.name, event.data) for event in kept if event.source == "chain"]
     answered = any(event.name == "answered" for event in kept)
     fresh = [one for one in now if one not in known and not (one.name == "answered" and answered)]

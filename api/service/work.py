@@ -5,6 +5,7 @@ Numbers rise for as long as a worker lives, through reconnections: what arrived 
 """
 
 import secrets
+from collections import OrderedDict
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -17,7 +18,7 @@ from msgspec import Meta, Struct
 from api.service.jobs import Jobs
 from api.service.refusals import Crowded, Denied, Invalid
 from api.service.stories import Stories, Story
-from api.service.telemetry import Reading, Telemetry
+from api.service.telemetry import NotANode, Reading, Telemetry
 from api.settings import ApiSettings
 from indexer.explorer.rows import JobRow
 from receipts.canonical import Address
@@ -27,6 +28,7 @@ Stage = Literal["started", "answered", "proving", "proved", "submitted", "failed
 
 DETAILS_MAX = 16
 DETAIL_CHARACTERS_MAX = 1_000
+WORKERS_REMEMBERED_MAX = 10_000
 FRAME = frozenset({"n", "type", "job", "stage", "at"})
 
 
@@ -106,7 +108,7 @@ class WorkDesk:
         self._deployment_name = deployment_name
         self._jobs, self._stories, self._telemetry = jobs, stories, telemetry
         self._settings = settings
-        self._heard: dict[str, int] = {}
+        self._heard: OrderedDict[str, int] = OrderedDict()
         self.connected = 0
 
     def challenge(self) -> Challenge:
@@ -130,13 +132,15 @@ class WorkDesk:
             return Ack(self._heard[address])
         refused = await self._tell(address, message, details)
         self._heard[address] = max(message.n, self._heard.get(address, -1))
+        self._heard.move_to_end(address)
+        if len(self._heard) > WORKERS_REMEMBERED_MAX:
+            self._heard.popitem(last=False)
         return Ack(message.n, refused)
 
     async def _tell(self, address: str, message: Message, details: dict[str, Any]) -> str | None:
         """Why the message was not told to anybody; None where it was."""
         if isinstance(message, Sample):
-            await self._telemetry.sampled(address, message)
-            return None
+            return await self._sample(address, message)
         story = await self._claimed(address, message.job)
         if story is None:
             return f"job {message.job} is not held by {address}"
@@ -145,6 +149,13 @@ class WorkDesk:
         elif message.seq > story.token_seq:
             story.token_seq = message.seq
             story.tell("token", {"seq": message.seq, "text": message.text}, "worker")
+        return None
+
+    async def _sample(self, address: str, sample: Sample) -> str | None:
+        try:
+            await self._telemetry.sampled(address, sample)
+        except NotANode as fault:
+            return fault.detail
         return None
 
     async def _claimed(self, address: str, job_id: int) -> Story | None:

@@ -29,6 +29,7 @@ SETTINGS = ApiSettings(heartbeat_s=0.2, claim_wait_s=0.3, order_wait_s=5, slow_r
 class House(Struct):
     """One deployment on one folder: what `serve` needs, and what tests look into."""
 
+    folder: Path
     ledger: Ledger
     explorer: Explorer
     content: BlockStore
@@ -59,7 +60,7 @@ def opened(folder: Path) -> Iterator[House]:
     explorer.refresh()
     chain = FactChain(tip, explorer)
     try:
-        yield House(ledger, explorer, BlockStore(folder / "blocks"), chain, deployment())
+        yield House(folder, ledger, explorer, BlockStore(folder / "blocks"), chain, deployment())
     finally:
         explorer.close()
         ledger.close()

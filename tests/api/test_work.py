@@ -195,3 +195,11 @@ def test_telemetry_is_recorded_at_most_once_a_second(url: str, house: House) -> 
         assert line.say({"n": 2, **sample}) == {"ack": 2}
     recorded = house.ledger.stream("node:0x" + SIGNING.hex())
     assert [fact.fact.gpus[0].power_w for fact in recorded] == [700.0]  # type: ignore[attr-defined]
+
+
+def test_telemetry_of_a_stranger_is_not_recorded(url: str, house: House) -> None:
+    before = house.ledger.position()
+    sample = {"n": 1, "type": "sample", "at": 1, "cpu_percent": 1.0, "memory_used": 1, "memory_total": 2}
+    with introduced(url, key=STRANGER_KEY) as line:
+        assert "no registered node" in line.say(sample)["refused"]
+    assert house.ledger.position() == before
