@@ -23,7 +23,7 @@ from api.observing import Counting, Metrics, name_answer
 from api.pages import docs, probes
 from api.problems import HANDLERS
 from api.prompts.routes import create_router as create_prompts_router
-from api.service.desks import build_desks
+from api.service.desks import Desks, build_desks
 from api.service.ports import ChainReader, Orders
 from api.settings import ApiSettings
 from api.workers import routes as workers
@@ -52,19 +52,6 @@ def create_app(parts: Parts) -> Litestar:
     metrics = Metrics()
     desks = build_desks(explorer, parts.ledger, parts.content, parts.orders, parts.chain, parts.deployment, settings)
 
-    @asynccontextmanager
-    async def working(_: Litestar) -> AsyncIterator[None]:
-        """Orders that a crash left unsent are sent, and readers kept informed, for as long as the server runs."""
-        resent = await desks.orders.resume()
-        if resent:
-            _log.info("sent %d orders that were recorded but not sent before", resent)
-        following = asyncio.create_task(desks.jobs.keep_up())
-        try:
-            yield
-        finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
-
     given = {
         "explorer": explorer,
         "reader": Reader(explorer, settings),
@@ -88,7 +75,7 @@ def create_app(parts: Parts) -> Litestar:
         ],
         dependencies={name: _provide(value) for name, value in given.items()},
         exception_handlers=HANDLERS,
-        lifespan=[working],
+        lifespan=[lambda _: _working(desks)],
         middleware=[Counting(metrics), ByHead(explorer)],
         before_send=[name_answer],
         request_max_body_size=settings.body_bytes_max,
@@ -98,6 +85,20 @@ def create_app(parts: Parts) -> Litestar:
         state=State({"desks": desks}),
         logging_config=None,
     )
+
+
+@asynccontextmanager
+async def _working(desks: Desks) -> AsyncIterator[None]:
+    """Orders that a crash left unsent are sent, and readers kept informed, for as long as the server runs."""
+    resent = await desks.orders.resume()
+    if resent:
+        _log.info("sent %d orders that were recorded but not sent before", resent)
+    following = asyncio.create_task(desks.jobs.keep_up())
+    try:
+        yield
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
 
 
 def _provide(value: Any) -> Provide:

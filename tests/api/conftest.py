@@ -20,8 +20,9 @@ from indexer.explorer.explorer import Explorer
 from receipts.canonical import encode
 from receipts.content.store import BlockStore
 from receipts.deployment import CONTRACTS, Circuit, Contract, Deployment
-from tests.api.chain import CHAIN_ID, COORDINATOR, FactChain, until
+from tests.api.chain import CHAIN_ID, COORDINATOR, SIGNING, FactChain, until
 
+ANSWER = b"Because."
 VERIFYING_KEY = {"protocol": "groth16"}
 SETTINGS = ApiSettings(heartbeat_s=0.2, claim_wait_s=0.3, order_wait_s=5, slow_reader_s=5, worker_hello_s=1)
 
@@ -97,7 +98,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 class Standing(Struct):
-    """A deployment with one job, for tests that change nothing: what they share, they may not touch."""
+    """A deployment for tests that change nothing: what they share, they may not touch."""
 
     house: House
     http: httpx.Client
@@ -105,10 +106,16 @@ class Standing(Struct):
 
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
+    """Five jobs: 1 settled without a published receipt, 2 claimed, 3 cancelled, 4 and 5 open."""
     with opened(tmp_path_factory.mktemp("standing")) as house:
         house.chain.begin()
         with serving(create_app(house.parts())) as url, httpx.Client(base_url=url, timeout=10) as http:
-            assert http.post("/v1/prompts", json={"prompt": "Why?"}).status_code == 201
+            for _ in range(5):
+                assert http.post("/v1/prompts", json={"prompt": "Why?", "max_tokens": 16}).status_code == 201
+            house.chain.claim(1, worker=SIGNING)
+            house.chain.settle(1, house.content.write(ANSWER), (5, 4), worker=SIGNING)
+            house.chain.claim(2, worker=SIGNING)
+            house.chain.cancel(3)
             yield Standing(house, http)
 
 

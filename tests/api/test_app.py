@@ -145,7 +145,7 @@ def test_long_answers_are_compressed_and_streams_are_not(standing: Standing) -> 
     with standing.http.stream("GET", "/openapi.json", headers={"Accept-Encoding": "gzip"}) as response:
         assert response.headers["content-encoding"] == "gzip"
         assert json.loads(gzip.decompress(b"".join(response.iter_raw())))["openapi"].startswith("3.1")
-    with standing.http.stream("GET", "/v1/prompts/1/events", headers={"Accept-Encoding": "gzip"}) as response:
+    with standing.http.stream("GET", "/v1/prompts/4/events", headers={"Accept-Encoding": "gzip"}) as response:
         assert "content-encoding" not in response.headers
 
 

@@ -179,9 +179,9 @@ def test_a_malformed_key_is_refused(standing: Standing, key: str) -> None:
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("/v1/prompts/7", 404),
-        ("/v1/prompts/7/events", 404),
-        ("/v1/prompts/7/evidence", 404),
+        ("/v1/prompts/77", 404),
+        ("/v1/prompts/77/events", 404),
+        ("/v1/prompts/77/evidence", 404),
         ("/v1/prompts/seven", 404),
         ("/v1/prompts/-1", 400),
         ("/v1/prompts/99999999999999999999999999", 400),

@@ -13,10 +13,9 @@ from domain.facts import ReceiptPublished
 from indexer.explorer.rows import JobRow
 from receipts.canonical import to_word
 from tests.api.chain import SIGNING
-from tests.api.conftest import House
+from tests.api.conftest import ANSWER, House, Standing
 from tests.api.documents import body, signed
 
-ANSWER = b"Because."
 STRANGER_KEY = bytes.fromhex("22" * 32)
 STRANGER = "0x" + Account.from_key(STRANGER_KEY).address[2:].lower()
 
@@ -94,14 +93,13 @@ FALSE: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("changes", FALSE, ids=lambda changes: next(iter(changes)))
-def test_a_receipt_that_contradicts_the_chain_is_refused(
-    http: httpx.Client, house: House, answer_cid: str, changes: dict[str, Any]
-) -> None:
-    house.chain.settle(1, answer_cid, (5, 4), worker=SIGNING)
-    before = house.ledger.position()
-    refused = publish(http, signed(body(job(house), house.deployment, **({"response_cid": answer_cid} | changes))))
+def test_a_receipt_that_contradicts_the_chain_is_refused(standing: Standing, changes: dict[str, Any]) -> None:
+    row, before = job(standing.house), standing.house.ledger.position()
+    assert row.response_cid
+    false = signed(body(row, standing.house.deployment, **({"response_cid": row.response_cid} | changes)))
+    refused = publish(standing.http, false)
     assert refused.status_code == 400, refused.text
-    assert house.ledger.position() == before
+    assert standing.house.ledger.position() == before
 
 
 def test_a_receipt_by_another_worker_is_refused(http: httpx.Client, house: House, answer_cid: str) -> None:
@@ -123,8 +121,8 @@ def test_every_changed_character_is_refused(http: httpx.Client, house: House, an
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"null", b"\xff", b"[" * 5000, b" {}"])
-def test_what_is_no_receipt_is_refused(http: httpx.Client, content: bytes) -> None:
-    refused = publish(http, content)
+def test_what_is_no_receipt_is_refused(standing: Standing, content: bytes) -> None:
+    refused = publish(standing.http, content)
     assert (refused.status_code, refused.json()["type"]) == (400, "/problems/bad-receipt")
 
 

@@ -14,7 +14,7 @@ from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
 from tests.api.chain import SIGNING, SIGNING_KEY, until
-from tests.api.conftest import House, sse
+from tests.api.conftest import House, Standing, sse
 
 STRANGER_KEY = bytes.fromhex("22" * 32)
 
@@ -97,8 +97,8 @@ def test_a_signature_for_another_connection_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize("hello", ["{", "{}", '{"address":"0x12","signature":"0x34"}', "[]", "null"])
-def test_a_malformed_hello_is_refused(url: str, hello: str) -> None:
-    with connect(url.replace("http", "ws") + "/v1/work") as socket:
+def test_a_malformed_hello_is_refused(standing: Standing, hello: str) -> None:
+    with connect(str(standing.http.base_url).replace("http", "ws") + "/v1/work") as socket:
         socket.recv(timeout=5)
         socket.send(hello)
         assert "hello is malformed" in json.loads(socket.recv(timeout=5))["error"]
@@ -167,18 +167,17 @@ def test_a_worker_that_fails_takes_its_attempt_back_and_the_job_goes_on(
         "{}",
         '{"n":1,"type":"dance","job":1}',
         '{"n":-1,"type":"tokens","job":1,"seq":0,"text":"x"}',
-        '{"n":1,"type":"tokens","job":1,"seq":0,"text":"x","more":1}',
-        '{"n":1,"type":"progress","job":1,"stage":"settled"}',
-        '{"n":1,"type":"progress","job":1,"stage":"started","deep":{"a":1}}',
+        '{"n":1,"type":"tokens","job":2,"seq":0,"text":"x","more":1}',
+        '{"n":1,"type":"progress","job":2,"stage":"settled"}',
+        '{"n":1,"type":"progress","job":2,"stage":"started","deep":{"a":1}}',
         '{"n":1,"type":"tokens","job":99999999999999999999,"seq":0,"text":"x"}',
         '{"n":1,"type":"tokens","job":1,"seq":0,"text":"' + "x" * 70_000 + '"}',
         '{"n":1,"type":"sample","at":1,"cpu_percent":250,"memory_used":1,"memory_total":2}',
     ],
     ids=range(10),
 )
-@pytest.mark.usefixtures("claimed")
-def test_a_malformed_message_ends_the_line_with_a_reason(url: str, message: str) -> None:
-    with introduced(url) as line:
+def test_a_malformed_message_ends_the_line_with_a_reason(standing: Standing, message: str) -> None:
+    with introduced(str(standing.http.base_url)) as line:
         assert line.say(message)["error"].endswith("Update the worker: it speaks another version of this protocol.")
         with pytest.raises(ConnectionClosed):
             line.socket.recv(timeout=5)
