@@ -24,7 +24,7 @@ up: setup  ## Runs the whole network until Ctrl-C; its data survive a restart
 	@$(CORE)/tallystick up
 
 console: setup  ## Opens `ape console` on the network of `make up`
-	@$(CORE)/ape console --network "http://127.0.0.1:8545"
+	@TALLYSTICK_DEPLOYMENT=.tallystick/up/deployment.json $(CORE)/ape console --network "http://127.0.0.1:8545"
 
 test: setup .tools/.test-peers  ## Runs every check and every test
 	@$(MAKE) --no-print-directory lint
@@ -85,4 +85,4 @@ $(MODEL)/.complete: | .tools/.worker
 	@touch $@
 
 clean:  ## Removes everything that make made, the data of `make up` too
-	rm -rf .venv .venv-worker .tools .tallystick .build evidence demo.json
+	rm -rf .venv .venv-worker .tools .tallystick .build build *.egg-info evidence demo.json
