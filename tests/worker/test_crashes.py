@@ -56,7 +56,7 @@ async def test_a_worker_killed_at_every_step_answers_each_job_once_and_is_paid_o
             assert status == -9, prompt
     async with lab.working(worker):
         await until(lambda: all(lab.status(job_id) == SETTLED for job_id in jobs), "all jobs are settled")
-    assert lab.completed() == sorted(jobs)
+    assert sorted(lab.completed()) == sorted(jobs)
     assert lab.earned(worker) == sum(price_of(prompt) for prompt in jobs.values())
     assert all(isinstance(work.end, Settled) for work in lab.works(worker).values())
     repeated = {prompt for prompt in upstream.prompts if upstream.prompts.count(prompt) > 1}
