@@ -84,9 +84,9 @@ class Acting:
         return right._replace(proof=(right.proof[0] + 1, *right.proof[1:])), ""
 
     def come_to(self, end: int, late: int | None) -> None:
-        """Goes to the last second of a term that is ahead, or to the one after it."""
-        if late is not None and end >= self.reckoning.now:
-            self.reckoning.now = end + late
+        """Goes to a second around the last one of a term, if that is ahead."""
+        if late is not None:
+            self.reckoning.now = max(self.reckoning.now, end + late)
 
     def pick(self, number: int, *preferred: int) -> int:
         """The id of a job, of one in a preferred state if there is any, counted from the newest."""

@@ -28,8 +28,8 @@ numbers = st.integers(0, 30)
 tokens = st.tuples(st.integers(0, 2), st.integers(0, 4))
 prices = st.tuples(st.integers(0, 3), st.integers(0, 3))
 answers = st.sampled_from(("QmAnswer", "QmAnswer", "QmAnswer", "QmOther"))
-# The last second of a term, the one after it, or whenever it is.
-moments = st.sampled_from((None, None, 0, 1))
+# Seconds after the last one of a term, or whenever it is.
+moments = st.sampled_from((None, None, -1, 0, 1))
 forgeries = st.sampled_from(("other worker", "amount", "commitment", "modulus", "no point"))
 
 
@@ -86,7 +86,8 @@ class Books(Acting, RuleBasedStateMachine):
     @rule(actor=staked, chosen=st.lists(numbers, min_size=1, max_size=5), moment=moments)
     def claim_some(self, actor: Account, chosen: list[int], moment: int | None) -> None:
         jobs = [self.pick(number, OPEN, CLAIMED) for number in chosen]
-        self.come_to(self.reckoning.job(jobs[0]).until, moment)
+        first = self.reckoning.job(jobs[0])
+        self.come_to(first.until or first.deadline, moment)
         if len(jobs) == 1:
             self.claim(actor, jobs[0])
         else:
@@ -213,7 +214,11 @@ class Books(Acting, RuleBasedStateMachine):
             [(COORDINATOR, "jobCount")] + [(COORDINATOR, "jobOf", number + 1) for number in range(len(jobs))]
         )
         assert count == len(jobs)
-        assert [each[:3] for each in found] == [(job.controller, job.refund_to, job.status) for job in jobs]
+        for job, seen in zip(jobs, found, strict=True):
+            assert seen[:3] == (job.controller, job.refund_to, job.status)
+            if job.status in (CLAIMED, ANSWERED):
+                worker, lease_until, receipt_deadline = seen[7:10]
+                assert (worker, lease_until or receipt_deadline) == (job.holder, job.until)
 
     def everything_can_be_withdrawn(self) -> None:
         """Ends every story: no escrow, no credit and no stake stays behind, only what was forced in."""
