@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from .deployment import DEVELOPMENT_CHAINS, key_digest
+from .deployment import DEVELOPMENT_CHAINS, DEVELOPMENT_DIGESTS, key_digest
 from .verifying_key import VerifyingKey, parse_verifying_key
 
 MANIFEST = "manifest.json"
@@ -15,8 +15,6 @@ PROVING_KEY = "receipt.zkey"
 WITNESS_GENERATOR = "receipt.wasm"
 VERIFYING_KEY = "verifying_key.json"
 FILES = (PROVING_KEY, WITNESS_GENERATOR, VERIFYING_KEY)
-# Keys whose secret everybody knows, whatever a manifest says of them.
-DEVELOPMENT_DIGESTS = frozenset({"990399457c94113f5542b3c57dc22345bb178bcba5c1ed7ae841dc3b1ef37fbd"})
 
 
 class BadKeys(Exception):
