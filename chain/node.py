@@ -152,7 +152,8 @@ class Node:
                     raise await self._http_error(response)
                 return await _read_limited(response, self.settings.answer_bytes_max)
         except (aiohttp.ClientError, OSError) as error:
-            raise Unreachable(f"{self.place}: {error or type(error).__name__}") from None
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else error or type(error).__name__
+            raise Unreachable(f"{self.place}: {reason}; start that node, or correct rpc_url") from None
 
     async def _http_error(self, response: aiohttp.ClientResponse) -> ChainError:
         said = (await response.content.read(200)).decode(errors="replace").strip()

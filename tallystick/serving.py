@@ -101,8 +101,8 @@ async def run_api(settings: ServeSettings, deployment: Deployment, signer: Signe
 async def run_index(settings: ServeSettings, deployment: Deployment) -> None:
     """The indexer alone, until SIGTERM or SIGINT."""
     with _stopping() as stop:
-        async with Node(settings.chain) as node:
-            with open_index(settings, deployment, node) as index:
+        async with reading(settings.chain, deployment) as chain:
+            with open_index(settings, deployment, chain.node) as index:
                 async with _indexing(index):
                     await stop.wait()
 

@@ -49,7 +49,7 @@ def change_chain(
         deployment = pins.load(flags.deployment)
         named = {name: getattr(flags, name) for name in WalletSettings.__struct_fields__}
         wallet = session.settings(WalletSettings, **named)
-        signer = open_signer(wallet, deployment.chain_id, session.environ, session.ask_secret)
+        signer = open_signer(wallet, deployment.chain_id, session.environ, session.person)
         domain = session.settings(DomainSettings, ledger_url=flags.ledger_url)
         async with reading(settings, deployment) as chain, sending(chain, signer, domain) as sender:
             _tell(session, await act(sender), done)

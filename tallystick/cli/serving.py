@@ -61,7 +61,7 @@ def serve(
         WalletSettings, **{name: getattr(flags, name) for name in WalletSettings.__struct_fields__}
     )
     has_wallet = bool(wallet.keystore) or wallet.development_account is not None
-    signer = open_signer(wallet, deployment.chain_id, session.environ, session.ask_secret) if has_wallet else None
+    signer = open_signer(wallet, deployment.chain_id, session.environ, session.person) if has_wallet else None
     api = session.settings(ApiSettings, host=host, port=port, kubo_port=kubo_port)
     run_async(serving.run_api(_settings(session, flags, deployment, database, api), deployment, signer))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable, Coroutine, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +39,11 @@ class Session:
     def settings(self, kind: type[Room], **flags: object) -> Room:
         """The room's settings, with the flags that were given. Raises BadSettings."""
         return self.sources.room(kind, room_of(kind), **flags)
+
+    @property
+    def person(self) -> Callable[[str], str] | None:
+        """Asks whoever sits at the terminal for a secret; None where nobody does."""
+        return self.ask_secret if sys.stdin.isatty() else None
 
     def ask_secret(self, question: str) -> str:
         answer: str = click.prompt(question, hide_input=True, err=True)

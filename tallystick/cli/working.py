@@ -23,7 +23,7 @@ from worker.settings import Settings
 @click.option("--engine", type=click.Choice(["vllm", "openai"]), help="vLLM in this process, or a server by URL.")
 @click.option("--engine-url", help="The OpenAI-compatible server, such as http://127.0.0.1:8000/v1.")
 @click.option("--concurrency", type=click.IntRange(1), help="Jobs generated at once.")
-@click.option("--worker-api-url", "api_url", help="The network's API: shows progress, takes receipts.")
+@click.option("--api-url", help="The network's API: shows progress, takes receipts.")
 @click.option("--kubo-url", help="IPFS RPC that keeps prompts and answers, such as http://127.0.0.1:5001.")
 @chain_options
 @wallet_options
@@ -35,7 +35,7 @@ def work(session: Session, api_url: str | None, kubo_url: str | None, **options:
     on where it was: its journal is the ledger.
 
     \b
-    Example:  tallystick work --keystore worker.json --worker-api-url http://127.0.0.1:8001 \\
+    Example:  tallystick work --keystore worker.json --api-url http://127.0.0.1:8001 \\
                 --kubo-url http://127.0.0.1:5001
     """
     own = {name: options.pop(name) for name in ("model_id", "model_folder", "engine", "engine_url", "concurrency")}
@@ -44,7 +44,7 @@ def work(session: Session, api_url: str | None, kubo_url: str | None, **options:
     deployment = pins.load(flags.deployment)
     named = {name: getattr(flags, name) for name in WalletSettings.__struct_fields__}
     signer = open_signer(
-        session.settings(WalletSettings, **named), deployment.chain_id, session.environ, session.ask_secret
+        session.settings(WalletSettings, **named), deployment.chain_id, session.environ, session.person
     )
     run_async(
         working.work(
