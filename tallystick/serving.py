@@ -151,7 +151,7 @@ async def _indexing(index: Index) -> AsyncIterator[None]:
         if not task.cancelled() and task.exception() is not None:
             owner.cancel()
 
-    task = asyncio.create_task(index.indexer.run(index.follower.news()), name="indexer")
+    task = asyncio.create_task(_follow(index), name="indexer")
     task.add_done_callback(end_block)
     try:
         yield
@@ -163,6 +163,11 @@ async def _indexing(index: Index) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def _follow(index: Index) -> None:
+    async with contextlib.aclosing(index.follower.news()) as news:
+        await index.indexer.run(news)
 
 
 @contextmanager
