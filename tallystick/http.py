@@ -40,7 +40,7 @@ def answer(response: httpx.Response) -> httpx.Response:
         return response
     try:
         problem: dict[str, Any] = response.json()
-        said = " ".join(str(problem[name]) for name in ("detail", "remedy") if problem.get(name))
+        said = ". ".join(str(problem[name]).rstrip(".") for name in ("detail", "remedy") if problem.get(name))
     except (ValueError, TypeError, AttributeError):
         said = response.text[:200]
     raise Declined(said or f"{response.request.url}: status {response.status_code}", response.status_code)

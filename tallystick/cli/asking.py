@@ -1,6 +1,7 @@
 """`tallystick ask`, `quote` and `status`: what the network's API says, on a terminal."""
 
 import asyncio
+import os
 import sys
 import time
 from pathlib import Path
@@ -49,7 +50,7 @@ def ask(
     Example:  tallystick ask "Why is the sky blue?" --max-tokens 60 --evidence sky.json
               echo "Say hello" | tallystick ask --json
     """
-    text = sys.stdin.read() if prompt is None else prompt
+    text = _utf8(sys.stdin.buffer.read() if prompt is None else os.fsencode(prompt))
 
     async def run() -> tuple[dict[str, Any], bytes | None]:
         async with connected(api_url) as api:
@@ -154,6 +155,14 @@ def _status_table(status: dict[str, Any]) -> Table:
         done = f"{node['settled']} settled, {node['leases_lost']} leases lost, earned {show_wei(int(node['earned']))}"
         table.add_row(node["address"], f"{node['state']}: {done}")
     return table
+
+
+def _utf8(prompt: bytes) -> str:
+    """What the terminal or a pipe gave us, as text. Raises click's UsageError for what is none."""
+    try:
+        return prompt.decode()
+    except UnicodeDecodeError as fault:
+        raise click.UsageError(f"the prompt is not UTF-8 (byte {fault.start}): give text in UTF-8") from None
 
 
 def _show(told: Told) -> None:
