@@ -17,6 +17,8 @@ import httpx
 import msgspec
 import psutil  # type: ignore[import-untyped]
 
+from domain.facts import JobOrdered, TransactionSigned
+from domain.ledger import Ledger
 from tallystick.supervising import die_with_parent
 from tests.integration.mortal import WILL_VARIABLE, Will
 from tests.network import MODEL_ID, ROOT, Account, Network
@@ -39,6 +41,8 @@ class House(Lab):
         self.workers: dict[str, Account] = {}
         self.first_block = self.height + 1
         """Blocks before it were loaded from a file: anvil has no state of them."""
+        self.prefix: tuple[str, ...] = ()
+        """What the processes are started through."""
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         write_settings(self.settings_file("serve"), self.serve_settings())
 
@@ -69,6 +73,10 @@ class House(Lab):
             if will is None:
                 await self._ready(name, before)
             self.pid_file(name).write_text(str(self._processes[name].pid))
+
+    async def status_of(self, name: str) -> int:
+        """How a process that ends by itself ends."""
+        return await asyncio.to_thread(self._processes[name].wait, WAIT_S)
 
     async def is_serving(self) -> bool:
         """Whether the API answers and shows the chain's newest block."""
@@ -147,6 +155,15 @@ class House(Lab):
         """The jobs that ReceiptAccepted was emitted for, each as often as it was."""
         return [int(log["topics"][1], 16) for log in self._logs("ReceiptAccepted")]
 
+    def ordered(self) -> int:
+        """How many facts of orders and their transactions serve has on record."""
+        ledger = Ledger(f"sqlite:///{self.folder / 'serve.db'}")
+        try:
+            recorded = [fact for _, fact in ledger.after(0, limit=1_000_000)]
+        finally:
+            ledger.close()
+        return sum(isinstance(each.fact, JobOrdered | TransactionSigned) for each in recorded)
+
     def settings_file(self, name: str) -> Path:
         return self.folder / f"{name}.toml"
 
@@ -177,7 +194,7 @@ class House(Lab):
         if will is not None:
             environ[WILL_VARIABLE] = msgspec.json.encode(will).decode()
         with self._log(name).open("ab") as log:
-            return spawn([sys.executable, *command], environ, stdout=log, stderr=log)
+            return spawn([*self.prefix, sys.executable, *command], environ, stdout=log, stderr=log)
 
     async def _ready(self, name: str, before: int) -> None:
         async def is_ready() -> bool:

@@ -1,0 +1,109 @@
+"""A disk that is full: orders are refused as a whole and readers served; what cannot be indexed ends the process with
+one sentence; and once there is room again everything goes on where it was."""
+
+import contextlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from receipts.content.kubo import KuboContent
+from tests.integration.books import assert_balanced, come_to_rest
+from tests.integration.harness import House, house_on, write_settings
+from tests.network import Network
+from tests.worker.lab import MODEL_MANIFEST, price_of
+from tests.worker.upstream import Upstream
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network")]
+
+DISK_MIB = 96
+PAGE = 4096
+SHELL = 'mount -t tmpfs -o size="$1"m none "$2" && echo mounted && exec sleep 3600'
+
+
+class Disk:
+    """A small disk that only processes started through `prefix` see under `mounted`; we reach it by `path`."""
+
+    def __init__(self, holder: int, mounted: Path) -> None:
+        self.mounted = mounted
+        self.path = Path(f"/proc/{holder}/root{mounted}")
+        self.prefix = ("nsenter", "--target", str(holder), "--user", "--mount", "--preserve-credentials")
+
+    def fill(self) -> None:
+        """Leaves not a byte."""
+        with contextlib.suppress(OSError), (self.path / "filler").open("wb", buffering=0) as filler:
+            while True:
+                filler.write(bytes(PAGE))
+
+    def free(self) -> None:
+        (self.path / "filler").unlink()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    mounted = tmp_path / "disk"
+    mounted.mkdir()
+    command = ["unshare", "--map-root-user", "--mount", "sh", "-c", SHELL, "sh", str(DISK_MIB), str(mounted)]
+    holder = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout is not None
+        if holder.stdout.readline().strip() != "mounted":
+            pytest.skip(f"this machine lets nobody mount a small disk: {holder.communicate()[1].strip()}")
+        yield Disk(holder.pid, mounted)
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+@pytest.fixture
+def house(network: Network, upstream: Upstream, tmp_path: Path, disk: Disk) -> Iterator[House]:
+    """A house whose indexer and API keep everything on the small disk."""
+    with house_on(network, tmp_path, upstream.url) as house:
+        house.prefix = disk.prefix
+        settings = house.serve_settings()
+        settings["domain"]["ledger_url"] = f"sqlite:///{disk.mounted}/serve.db"
+        settings["indexer"]["database"] = f"{disk.mounted}/explorer.duckdb"
+        settings["content"]["folder"] = f"{disk.mounted}/content"
+        write_settings(house.settings_file("serve"), settings)
+        yield house
+
+
+async def test_a_full_disk_refuses_orders_whole_and_ends_indexing_with_one_sentence(house: House, disk: Disk) -> None:
+    worker = await with_a_worker(house)
+    first = await house.order("while there was room")
+    await house.settled(first)
+    disk.fill()
+    async with house.api() as http:
+        refused = await http.post("/v1/prompts", json={"prompt": "too much"}, headers={"Idempotency-Key": "again"})
+        assert (refused.status_code, refused.json()["type"]) == (503, "/problems/unrecorded")
+        assert "nothing was done" in refused.json()["detail"]
+        assert (await http.get(f"/v1/prompts/{first}")).json()["state"] == "settled", "readers are served"
+    assert house.network.call("InferenceCoordinator", "jobCount") == 1
+
+    house.network.register_worker(1)
+    assert await house.status_of("serve") == 1, "what cannot be recorded is not indexed"
+    said = house.said("serve")
+    assert "disk is full or failing; free space beside the file, then go on" in said.splitlines()[-1]
+    assert "Traceback" not in said
+
+    disk.free()
+    await house.start("serve")
+    second = await house.order("too much", key="again")
+    await house.settled(second)
+    await come_to_rest(house)
+    shutil.copyfile(disk.path / "explorer.duckdb", house.database)
+    await assert_balanced(house, first, second)
+    assert house.earned(house.workers[worker]) == price_of("while there was room") + price_of("too much")
+
+
+async def with_a_worker(house: House) -> str:
+    """Starts both processes, the model's manifest at hand where they keep their content."""
+    worker = house.hire()
+    await house.start("serve")
+    kubo = KuboContent(house.kubo_url)
+    await kubo.put(MODEL_MANIFEST)
+    await kubo.aclose()
+    await house.start(worker)
+    return worker
