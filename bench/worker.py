@@ -145,7 +145,7 @@ async def prepared(folder: Path) -> AsyncIterator[tuple[Lab, VllmEngine, Account
 
 
 async def measure(bench: Bench, at_once: int) -> dict[str, Any]:
-    """Both sides in turns; the medians' ratio."""
+    """Both sides in turns; the median of the turns' ratios, as the machine's pace drifts."""
     prompts = prompts_for(PROMPTS_PER_ROUND[at_once])
     choices = {"concurrency": at_once, "claim_ahead": max(2, at_once)}
     async with bench.lab.working(bench.account, _Kept(bench.engine), **choices):
@@ -163,7 +163,7 @@ async def measure(bench: Bench, at_once: int) -> dict[str, Any]:
     return {
         "bare_tokens_per_s": round(bare, 1),
         "worker_tokens_per_s": round(paid, 1),
-        "ratio": round(paid / bare, 3),
+        "ratio": round(statistics.median(pair[1].rate / pair[0].rate for pair in pairs), 3),
         "ratios": [round(pair[1].rate / pair[0].rate, 3) for pair in pairs],
         "bare_cpu_ms_per_answer": round(statistics.median(pair[0].cpu_s for pair in pairs) / len(prompts) * 1000),
         "worker_cpu_ms_per_answer": round(statistics.median(pair[1].cpu_s for pair in pairs) / len(prompts) * 1000),
@@ -189,7 +189,7 @@ async def main() -> int:
         async with prepared(Path(folder)) as (lab, engine, account):
             bench = Bench(lab, lab.network, engine, account)
             figures = {str(at_once): await measure(bench, at_once) for at_once in PROMPTS_PER_ROUND}
-            memory = {process.name(): process.memory_info().rss >> 20 for process in family()}
+            memory = [(process.name(), process.memory_info().rss >> 20) for process in family()]
     results = {
         "model": MODEL_ID,
         "engine": msgspec.to_builtins(engine.description),

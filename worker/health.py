@@ -6,7 +6,7 @@ log = logging.getLogger(__name__)
 
 
 class Health:
-    """The reasons that speak against taking work, by where they come from: engine, gpu, chain, standing, draining."""
+    """The reasons that speak against taking work, by where they come from: engine, gpu, chain, standing, ..."""
 
     def __init__(self) -> None:
         self._troubles: dict[str, str] = {}

@@ -261,12 +261,15 @@ class Scheduler:
     async def _guard(self, jobs: tuple[int, ...], step: Awaitable[None]) -> None:
         try:
             await step
+            if jobs:
+                self._health.note("transactions", None)
             for job_id in jobs:
                 self._failures.pop(job_id, None)
         except HOPELESS as reason:
             await self._give_up(jobs, str(reason))
         except TRANSIENT as fault:
-            self._health.note("chain", str(fault) if isinstance(fault, Fatal) else None)
+            if isinstance(fault, Fatal):
+                self._health.note("transactions", str(fault))
             await self._pause(jobs, fault)
         except Exception as fault:  # raised where it is seen: by `run`
             self._fatal = fault

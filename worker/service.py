@@ -19,7 +19,7 @@ from chain.signing import Signer
 from chain.watching import RelayPolicy
 from domain.ledger import Ledger
 from receipts.canonical import to_hex
-from receipts.content.access import Content, ContentError
+from receipts.content.access import Content
 from receipts.content.unixfs import cid_of
 from receipts.deployment import Deployment
 from receipts.keys import load_keys
@@ -29,25 +29,24 @@ from .board import Board
 from .choosing import Chooser
 from .deciding import ending
 from .documents import Identity, Receipts
-from .engine import Engine, EngineError
+from .engine import Engine
 from .health import Health
 from .intake import Terms
-from .journal import Abandoned, DocumentPublished, Journal, Settled, Work, WorkFact
+from .journal import Abandoned, Journal, Settled, Work, WorkFact
+from .minding import mind_chain, mind_engine, mind_machine
 from .model_files import read_manifest
 from .onchain import OnChain
 from .prompts import Prompts
 from .proving import ProofPool
+from .publishing import publish
 from .running import Runner
 from .scheduling import Scheduler
 from .settings import Settings
 from .telemetry import Gauges
-from .uplink import DocumentRefused, Uplink, UplinkDown
+from .uplink import Uplink
 from .watching import Watcher
 
-HEALTH_S = 1.0
-RESTART_S = 2.0
-RESTART_S_MAX = 60.0
-PUBLISH_S = 1.0
+DRAIN_LOOK_S = 0.2
 
 log = logging.getLogger(__name__)
 
@@ -93,8 +92,9 @@ async def serve(settings: Settings, parts: Parts, stop: asyncio.Event) -> None:
         finally:
             stopping.cancel()
             working.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await working
+            await asyncio.gather(working, return_exceptions=True)
+        if not working.cancelled() and (fault := working.exception()) is not None:
+            raise _first_of(fault)
 
 
 class Worker:
@@ -121,7 +121,6 @@ class Worker:
         self._relayer = relayer
         self._health = Health()
         self._board = Board()
-        self._follower: Follower | None = None
         self._coordinator = OnChain(parts.node, contracts, relayer, terms.worker, settings.mined_timeout_s)
         self._watcher = Watcher(self._board, journal, terms.worker, lambda: self._scheduler.wake())
         prompts = Prompts(parts.content, settings.prompt_bytes_max)
@@ -142,17 +141,18 @@ class Worker:
     async def work(self) -> None:
         """Until cancelled."""
         follower = await self._begin()
-        self._follower = follower
+        parts, worker = self._parts, self._parts.signer.address
+        gauges = Gauges(self._settings.gpu_temperature_max_c)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watcher.run(follower.news()))
             group.create_task(self._relayer.run())
             group.create_task(self._uplink.run())
-            group.create_task(self._mind_chain())
-            group.create_task(self._mind_machine())
-            group.create_task(self._publish())
-            await asyncio.gather(self._parts.engine.start(), self._prover.start())
-            log.info("ready: %s for model %s", to_hex(self._parts.signer.address), self._settings.model_id)
-            group.create_task(self._mind_engine())
+            group.create_task(mind_chain(follower, self._watcher, self._coordinator, worker, self._health))
+            group.create_task(mind_machine(gauges, worker, self._settings.sample_every_s, self._health, self._uplink))
+            group.create_task(publish(self._journal, self._receipts, self._uplink))
+            await asyncio.gather(parts.engine.start(), self._prover.start())
+            log.info("ready: %s for model %s", to_hex(worker), self._settings.model_id)
+            group.create_task(mind_engine(parts.engine, self._health))
             group.create_task(self._scheduler.run())
 
     async def drain(self, working: asyncio.Task[None]) -> None:
@@ -161,7 +161,7 @@ class Worker:
         deadline = time.monotonic() + self._settings.drain_s
         while time.monotonic() < deadline and not working.done() and (left := self._unfinished()):
             log.info("stopping: %d jobs to finish", left)
-            await asyncio.wait({working}, timeout=HEALTH_S / 5)
+            await asyncio.wait({working}, timeout=DRAIN_LOOK_S)
         if left := self._unfinished():
             log.warning("stopping with %d jobs unfinished: started again, this worker goes on with them", left)
 
@@ -190,71 +190,12 @@ class Worker:
         if facts:
             await self._journal.record(facts)
 
-    async def _mind_engine(self) -> None:
-        """Starts the engine again when it died; until it answers, no work is taken."""
-        pause_s = RESTART_S
-        while True:
-            trouble = await self._parts.engine.health()
-            self._health.note("engine", trouble)
-            if trouble is not None and not self._health.has("draining"):
-                try:
-                    await self._parts.engine.start()
-                    pause_s = RESTART_S
-                    continue
-                except EngineError as fault:
-                    log.warning("the engine does not start: %s; again in %.0f s", fault, pause_s)
-                    await asyncio.sleep(pause_s)
-                    pause_s = min(RESTART_S_MAX, pause_s * 2)
-            await asyncio.sleep(HEALTH_S)
 
-    async def _mind_chain(self) -> None:
-        """Learns whether the chain is heard and whether we may claim on it."""
-        while True:
-            trouble = self._follower.trouble if self._follower else None
-            self._health.note("chain", trouble)
-            if trouble is None and self._watcher.standing_changed:
-                self._watcher.standing_changed = False
-                self._health.note("standing", await self._standing())
-                self._scheduler.wake()
-            await asyncio.sleep(HEALTH_S / 5)
-
-    async def _standing(self) -> str | None:
-        if await self._coordinator.may_claim():
-            return None
-        address = to_hex(self._parts.signer.address)
-        return f"node {address} may not claim: register it, or add stake, with `tallystick node`"
-
-    async def _mind_machine(self) -> None:
-        gauges = Gauges(self._settings.gpu_temperature_max_c)
-        try:
-            while True:
-                at = time.time_ns() // 1_000_000
-                reading = await asyncio.to_thread(gauges.read, self._parts.signer.address, at)
-                self._health.note("gpu", reading.trouble)
-                self._uplink.sample(reading.sample)
-                await asyncio.sleep(self._settings.sample_every_s)
-        finally:
-            gauges.close()
-
-    async def _publish(self) -> None:
-        """Gives the API every receipt document, also those that a restart left behind."""
-        while self._uplink.is_configured:
-            for work in self._journal.unpublished():
-                with contextlib.suppress(UplinkDown, ContentError):
-                    await self._publish_one(work)
-            await self._journal.wait_unpublished(PUBLISH_S)
-
-    async def _publish_one(self, work: Work) -> None:
-        refusal = ""
-        if isinstance(work.end, Abandoned):
-            refusal = work.end.reason
-        elif work.receipt is not None:
-            try:
-                await self._uplink.post_document(await self._receipts.document(work.receipt))
-            except DocumentRefused as fault:
-                refusal = str(fault)
-                log.warning("the receipt document of job %d is not published: %s", work.job_id, fault)
-        await self._journal.record({work.job_id: DocumentPublished(refusal)})
+def _first_of(fault: BaseException) -> BaseException:
+    """What brought the whole group down: the others were only cancelled with it."""
+    while isinstance(fault, BaseExceptionGroup):
+        fault = fault.exceptions[0]
+    return fault
 
 
 @contextlib.asynccontextmanager

@@ -25,7 +25,7 @@ class Watcher:
         self.board = board
         self._journal = journal
         self._worker = worker
-        self._wake = wake
+        self.wake = wake
         self._moved = asyncio.Condition()
         self._head = -1
         self._head_time = 0
@@ -44,7 +44,7 @@ class Watcher:
         async with aclosing(news):
             async for piece in news:
                 await self._take(piece)
-                self._wake()
+                self.wake()
 
     def now(self) -> float:
         """The chain's time: its newest block's and what passed since, or the clock's where that is later."""

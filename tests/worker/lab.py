@@ -99,6 +99,16 @@ class Lab:
         finally:
             ledger.close()
 
+    def recorded(self, account: Account) -> list[tuple[int, str]]:
+        """Every fact of the journal on disk, as job and tag, in the order they were recorded."""
+        ledger = self.ledger_of(account)
+        try:
+            facts = [recorded for _, recorded in ledger.after(0, 100_000)]
+        finally:
+            ledger.close()
+        of_jobs = [fact for fact in facts if fact.originator_id.startswith("work:")]
+        return [(int(fact.originator_id.rpartition(":")[2]), str(fact.fact.__struct_config__.tag)) for fact in of_jobs]
+
     @asynccontextmanager
     async def parts(self, account: Account, engine: Engine | None = None, **choices: Any) -> AsyncIterator[Parts]:
         settings = replace(self.settings, **choices)

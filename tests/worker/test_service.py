@@ -1,15 +1,20 @@
 """Whole workers against a real chain: every job answered once, paid once, whatever happens on the way."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from receipts.model_manifest import ModelFile, ModelManifest, encode_manifest
 from tests.worker.lab import Lab, price_of, until
 from tests.worker.test_uplink import Api
 from tests.worker.test_uplink import serving as serving_api
 from tests.worker.upstream import Upstream
 from tests.worker.upstream import serving as serving_upstream
+from worker.engine import EngineUnavailable
 from worker.journal import AnswerSent, Settled
+from worker.service import UnfitDeployment, serve
 
 OPEN, CLAIMED, ANSWERED, SETTLED = 1, 2, 3, 4
 LEASE_S = 300
@@ -198,3 +203,26 @@ async def test_a_receipt_that_the_api_was_not_there_for_is_published_after_a_res
         await until(lambda: lab.status(job_id) == SETTLED, "the job is settled")
     async with serving_api(Api()) as api, lab.working(worker, api_url=api.url):
         await until(lambda: len(api.documents) == 1, "the receipt was published")
+
+
+async def test_a_worker_whose_engine_cannot_be_reached_ends_with_that_one_error(lab: Lab) -> None:
+    async with lab.parts(lab.network.workers[0], engine_url="http://127.0.0.1:9") as parts:
+        with pytest.raises(EngineUnavailable, match=r"http://127\.0\.0\.1:9"):
+            await serve(replace(lab.settings, engine_url="http://127.0.0.1:9"), parts, asyncio.Event())
+
+
+async def test_a_worker_with_another_circuits_keys_does_not_begin(lab: Lab) -> None:
+    async with lab.parts(lab.network.workers[0]) as parts:
+        circuit = replace(lab.network.deployment.circuit, digest="0x" + "11" * 32)
+        stranger = replace(parts, deployment=replace(lab.network.deployment, circuit=circuit))
+        with pytest.raises(UnfitDeployment, match="name the right keys_folder"):
+            await serve(lab.settings, stranger, asyncio.Event())
+
+
+async def test_a_model_folder_that_is_not_the_registered_model_is_refused(lab: Lab, tmp_path: Path) -> None:
+    other = ModelManifest((ModelFile("config.json", 2, "0" * 64),))
+    (tmp_path / "manifest.json").write_bytes(encode_manifest(other))
+    settings = replace(lab.settings, engine="vllm", model_folder=str(tmp_path))
+    async with lab.parts(lab.network.workers[0]) as parts:
+        with pytest.raises(UnfitDeployment, match=r"is registered as Qm.* holds Qm"):
+            await serve(settings, parts, asyncio.Event())
