@@ -1,5 +1,6 @@
 """Several workers want the same jobs: each job is answered by one of them, and who comes too late harms nobody."""
 
+import asyncio
 import os
 import signal
 
@@ -14,6 +15,7 @@ from tests.worker.upstream import Upstream
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network")]
 
 LEASE_S = 300
+ANSWERED_AT_ONCE = 16
 RESPONSE_CID = "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG"
 NO_PROOF = [0] * 8
 
@@ -23,8 +25,11 @@ async def test_two_workers_race_for_fifty_jobs_and_each_is_answered_and_paid_onc
 ) -> None:
     one, other = house.hire(0), house.hire(1)
     prompts = [f"question number {number} of fifty" for number in range(50)]
-    jobs = [house.ask(prompt) for prompt in prompts]
     await house.start("serve", one, other)
+    upstream.gate.clear()  # so that neither is through with all of them before the other has begun
+    jobs = [await asyncio.to_thread(house.ask, prompt) for prompt in prompts]
+    await until(lambda: upstream.running == ANSWERED_AT_ONCE, "both work as hard as they can")
+    upstream.gate.set()
     await house.settled(*jobs)
     await close_the_books(house, *jobs)
     earned = [house.earned(house.workers[name]) for name in (one, other)]
