@@ -28,8 +28,6 @@ START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
 POLL_S = 0.005
 PR_SET_PDEATHSIG = 1
-GENESIS_TIME_S = 1_700_000_000
-"""anvil makes its first block anew at every start, also over a saved state: of a fixed time, it is always the same."""
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +45,8 @@ class DevnetSettings(msgspec.Struct, frozen=True, kw_only=True):
     block_time_s: float | None = None
     state: Path | None = None
     state_interval_s: int = 5
+    genesis_time_s: int | None = None
+    """Unix seconds of the first block, which anvil makes anew at every start; None: that of the saved state, or now."""
     extra: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -125,6 +125,9 @@ class Devnet:
         command = [str(find_anvil(self.settings.anvil)), *_arguments(self.settings)]
         if self.settings.state is not None:
             _secure_state(self.settings.state)
+            command += ["--timestamp", str(_genesis_time(self.settings.state, self.settings.genesis_time_s))]
+        elif self.settings.genesis_time_s is not None:
+            command += ["--timestamp", str(self.settings.genesis_time_s)]
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._process = subprocess.Popen(
             command,
@@ -186,7 +189,7 @@ def find_anvil(given: Path | None = None) -> Path:
 def _arguments(settings: DevnetSettings) -> list[str]:
     arguments = ["--quiet", "--host", settings.host, "--port", str(settings.port), "--no-request-size-limit"]
     arguments += ["--chain-id", str(settings.chain_id), "--accounts", str(settings.accounts)]
-    arguments += ["--mnemonic", settings.mnemonic, "--timestamp", str(GENESIS_TIME_S)]
+    arguments += ["--mnemonic", settings.mnemonic]
     if settings.block_time_s is not None:
         arguments += ["--block-time", str(settings.block_time_s)]
         arguments += ["--mixed-mining"] if settings.automine else []
@@ -210,6 +213,21 @@ def _secure_state(state: Path) -> None:
         shutil.copyfile(copy, state)
     elif state.exists():
         raise StateDamaged(f"the saved chain {state} is not readable: remove it to begin with an empty chain")
+
+
+def genesis_file(state: Path) -> Path:
+    """Beside a saved state: the time of its first block, in Unix seconds."""
+    return state.with_name(state.name + ".genesis")
+
+
+def _genesis_time(state: Path, given: int | None) -> int:
+    """The time kept beside the state, so that the first block is the same at every start; a new chain keeps its own."""
+    kept = genesis_file(state)
+    if given is None and state.exists() and kept.exists():
+        return int(kept.read_text())
+    chosen = int(time.time()) if given is None else given
+    kept.write_text(str(chosen))
+    return chosen
 
 
 def _is_json(path: Path) -> bool:

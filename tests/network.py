@@ -18,7 +18,7 @@ import httpx
 import msgspec
 from eth_abi.abi import decode, encode
 
-from chain.devnet import MNEMONIC, Devnet, DevnetSettings
+from chain.devnet import MNEMONIC, Devnet, DevnetSettings, genesis_file
 from receipts.content.unixfs import cid_of
 from receipts.deployment import Deployment, load
 from receipts.keccak import keccak256
@@ -163,9 +163,13 @@ class Network:
 def running(folder: Path, settings: DevnetSettings | None = None) -> Iterator[Network]:
     """A chain of its own that begins where the deployment kept in `folder` ended."""
     settings = settings or DevnetSettings()
-    begin = ("--load-state", str(folder / "state.json"))
+    state = folder / "state.json"
+    begin = ("--load-state", str(state))
     deployment_file = folder / "deployment.json"
-    with Devnet(msgspec.structs.replace(settings, extra=(*settings.extra, *begin))) as devnet:
+    settings = msgspec.structs.replace(
+        settings, extra=(*settings.extra, *begin), genesis_time_s=int(genesis_file(state).read_text())
+    )
+    with Devnet(settings) as devnet:
         network = Network(devnet, load(deployment_file), deployment_file)
         try:
             yield network
