@@ -10,7 +10,7 @@ ANVIL := .tools/node_modules/.bin/anvil
 MODEL := .tallystick/models/smollm2-135m-instruct
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
 PIP := -m pip install --quiet --disable-pip-version-check --no-deps
-export PATH := $(CURDIR)/.tools/node_modules/.bin:$(PATH)
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/node_modules/.bin:$(PATH)
 
 .PHONY: help setup demo up console test check fast-test bench-% rebuild-locks clean
 
@@ -30,10 +30,10 @@ test: setup .tools/.test-peers  ## Runs every check and every test
 	@$(MAKE) --no-print-directory lint
 	$(WORKER)/python -m pytest -q -m vllm tests/worker
 	$(CORE)/ape test --network ethereum:local:foundry -q tests/contracts
-	$(CORE)/python -m pytest -q -n 2 --dist loadgroup -m "not vllm" --ignore tests/contracts tests
+	$(CORE)/python -m pytest -q -m "not vllm" --ignore tests/contracts tests
 
 check: .tools/.core .tools/.anvil lint  ## The quick loop: ruff, mypy --strict, fast tests
-	$(CORE)/python -m pytest -q -n 2 --dist loadgroup -m "not slow and not vllm" --ignore tests/contracts tests
+	$(CORE)/python -m pytest -q -m "not slow and not vllm" --ignore tests/contracts tests
 
 .PHONY: lint
 lint: .tools/.core
