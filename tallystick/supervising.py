@@ -87,12 +87,15 @@ class Supervisor:
             await asyncio.sleep(0.05)
 
     async def stop(self, name: str) -> None:
-        """SIGTERM to the child's whole session, SIGKILL after the grace. Nothing happens if it has ended."""
+        """SIGTERM to the child, which ends its own children in order; SIGKILL to its whole session after the grace."""
         child = self._children[name]
-        for sign, grace_s in ((signal.SIGTERM, TERM_GRACE_S), (signal.SIGKILL, None)):
-            if child.returncode is not None:
-                break
+        if child.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            child.terminate()
+        try:
+            await asyncio.wait_for(child.wait(), TERM_GRACE_S)
+        except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, sign)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(child.wait(), grace_s)
+                os.killpg(child.pid, signal.SIGKILL)
+            await child.wait()
