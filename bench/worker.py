@@ -6,6 +6,7 @@ proofs and settlements included. Writes bench/results/worker.json; fails below t
 """
 
 import asyncio
+import platform
 import statistics
 import sys
 import tempfile
@@ -191,12 +192,18 @@ async def main() -> int:
             figures = {str(at_once): await measure(bench, at_once) for at_once in PROMPTS_PER_ROUND}
             memory = [(process.name(), process.memory_info().rss >> 20) for process in family()]
     results = {
-        "model": MODEL_ID,
-        "engine": msgspec.to_builtins(engine.description),
-        "tokens_per_answer": TOKENS,
-        "cores": psutil.cpu_count(),
-        "at_once": figures,
-        "memory_mib": memory,
+        "figures": {
+            "tokens per answer": TOKENS,
+            "memory, MiB": memory,
+            **{f"{at_once} at once": figure for at_once, figure in figures.items()},
+        },
+        "ratios": {f"worker / bare vLLM, {at_once} at once": figure["ratio"] for at_once, figure in figures.items()},
+        "machine": {
+            "cores": psutil.cpu_count(),
+            "python": platform.python_version(),
+            "model": MODEL_ID,
+            **msgspec.to_builtins(engine.description),
+        },
     }
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(msgspec.json.format(msgspec.json.encode(results), indent=2).decode() + "\n")
