@@ -3,16 +3,22 @@
 Slow and independent of the native library: the tests hold one against the other, and `verify` can ask it.
 """
 
-from py_ecc.fields import optimized_bn128_FQ as FQ
-from py_ecc.fields import optimized_bn128_FQ2 as FQ2
-from py_ecc.fields import optimized_bn128_FQ12 as FQ12
-from py_ecc.optimized_bn128.optimized_curve import add, multiply, neg
-from py_ecc.optimized_bn128.optimized_pairing import final_exponentiate, pairing
+import sys
 
-from .curve import G1, G2
-from .proof import Proof
-from .statement import PublicInputs
-from .verifying_key import VerifyingKey
+# py_ecc raises the limit so far that deeply nested JSON, met later in this process, would overflow the stack.
+_recursion_limit = sys.getrecursionlimit()
+from py_ecc.fields import optimized_bn128_FQ as FQ  # noqa: E402
+from py_ecc.fields import optimized_bn128_FQ2 as FQ2  # noqa: E402
+from py_ecc.fields import optimized_bn128_FQ12 as FQ12  # noqa: E402
+from py_ecc.optimized_bn128.optimized_curve import add, multiply, neg  # noqa: E402
+from py_ecc.optimized_bn128.optimized_pairing import final_exponentiate, pairing  # noqa: E402
+
+sys.setrecursionlimit(_recursion_limit)
+
+from .curve import G1, G2  # noqa: E402
+from .proof import Proof  # noqa: E402
+from .statement import PublicInputs  # noqa: E402
+from .verifying_key import VerifyingKey  # noqa: E402
 
 
 def verify_slowly(key: VerifyingKey, proof: Proof, inputs: PublicInputs) -> bool:
