@@ -81,6 +81,7 @@ MISTAKES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_answered_with_one_sentence_and_no_traceback(mistake: str, tmp_path: Path) -> None:
     words, remedy = MISTAKES[mistake]
@@ -95,6 +96,7 @@ def test_a_mistake_is_answered_with_one_sentence_and_no_traceback(mistake: str, 
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_a_new_wallet_is_encrypted_for_its_owner_alone_and_never_overwritten(tmp_path: Path) -> None:
     made = tallystick("wallet", "new", "key.json", folder=tmp_path, TALLYSTICK_PASSWORD="correct horse")
     assert made.returncode == 0, made.stderr
@@ -107,6 +109,7 @@ def test_a_new_wallet_is_encrypted_for_its_owner_alone_and_never_overwritten(tmp
     assert (tmp_path / "key.json").read_text() == keystore
 
 
+@pytest.mark.slow
 def test_a_password_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
     password = tmp_path / "password"
     password.write_text("secret words")
@@ -118,6 +121,7 @@ def test_a_password_file_that_others_may_read_is_refused(tmp_path: Path) -> None
     assert not (tmp_path / "key.json").exists()
 
 
+@pytest.mark.slow
 def test_the_doctor_finds_this_machine_fit_and_says_what_is_not_running(tmp_path: Path) -> None:
     done = tallystick("doctor", "--json", folder=tmp_path)
     assert '"subject":"python","state":"ok"' in done.stdout

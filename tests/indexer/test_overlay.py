@@ -35,6 +35,7 @@ def unfinal(place: Place, table: str) -> int:
         return int(cursor.execute(f"SELECT count(*) FROM {table} WHERE NOT is_final").fetchall()[0][0])
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(decisions=DECISIONS, steps=st.lists(st.integers(0, 3), min_size=20, max_size=20))
 def test_block_by_block_and_finalised_in_any_rhythm_readers_see_the_straight_fold(
@@ -138,6 +139,7 @@ def test_unfinal_rows_of_an_earlier_run_do_not_outlive_it(tmp_path: Path) -> Non
         assert shown(place) == straight(tmp_path / "straight", blocks[:3])
 
 
+@pytest.mark.slow
 def test_readers_see_whole_blocks_only(place: Place) -> None:
     """Escrow, credit and stakes of the newest block are what the accounts and nodes add up to, at every read."""
     blocks = random_history(14, 25)

@@ -31,6 +31,7 @@ def document(job_id: int, worker: bytes, response_cid: str, commitment: int) -> 
     return ReceiptPublished(job_id, worker, f"Qmdoc{job_id}", response_cid, Wei(commitment), 12, 34, 1_000, 3_500)
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(decisions=DECISIONS)
 def test_one_by_one_in_batches_or_rebuilt_the_rows_are_the_same(

@@ -261,6 +261,7 @@ def changed_at(data: bytes, at: int) -> bytes:
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
 
+@pytest.mark.slow
 def test_a_character_changed_here_and_there_is_refused_even_without_an_anchor() -> None:
     for at in range(0, len(DATA), 29):
         assert failed_step(verify_bundle(changed_at(DATA, at), PINS)), at
