@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 from rich.progress import Progress
-from rich.table import Table
+from rich.table import Column, Table
 
 from chain.outgoing import TransactionReceipt
 from receipts import model_manifest
@@ -111,7 +111,7 @@ def list_models(session: Session, **options: Any) -> None:
     """The active models with their prices and CIDs."""
 
     async def ask(chain: Reading) -> None:
-        table = Table("model", "prompt token", "completion token", "tokens at most", "CID")
+        table = Table("model", "prompt token", "completion token", "tokens at most", Column("CID", overflow="fold"))
         for model_id in await chain.contracts.active_models():
             terms = await chain.contracts.model_terms(model_id)
             prices = (show_wei(terms.price_prompt_token), show_wei(terms.price_completion_token))
