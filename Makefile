@@ -33,7 +33,7 @@ test: setup .tools/.test-peers  ## Runs every check and every test
 	$(CORE)/python -m pytest -q -m "not vllm" --ignore tests/contracts tests
 
 check: .tools/.core .tools/.anvil lint  ## The quick loop: ruff, mypy --strict, fast tests
-	$(CORE)/python -m pytest -q -n 2 --dist loadgroup -m "not slow and not vllm" --ignore tests/contracts tests
+	$(CORE)/python -m pytest -q -n 2 --dist loadgroup -m "not slow and not served and not vllm" --ignore tests/contracts tests
 
 .PHONY: lint
 lint: .tools/.core

@@ -7,6 +7,16 @@ import pytest
 
 from tests.network import Network, deployed, running
 
+SERVERS = frozenset({"network", "deployed_state", "house", "deep_house", "devnet", "url", "lab"})
+"""Fixtures that start a chain or a server for each test."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what needs a server, so that the quick loop can leave it out."""
+    for item in items:
+        if isinstance(item, pytest.Function) and SERVERS & set(item.fixturenames):
+            item.add_marker("served")
+
 
 @pytest.fixture(scope="session")
 def deployed_state() -> Path:
