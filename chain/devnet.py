@@ -134,7 +134,7 @@ class Devnet:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._complaints,
-            preexec_fn=_end_with_parent(),
+            preexec_fn=end_with_parent(),
             start_new_session=True,  # Ctrl-C reaches the parent alone, which ends its children in order
         )
         try:
@@ -238,7 +238,7 @@ def _is_json(path: Path) -> bool:
     return True
 
 
-def _end_with_parent() -> Callable[[], None] | None:
+def end_with_parent() -> Callable[[], None] | None:
     """A function for the child to call between fork and exec, so that even `kill -9` of the parent leaves nothing."""
     if sys.platform != "linux":
         return None

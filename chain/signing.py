@@ -15,8 +15,8 @@ from msgspec import Struct
 from chain.devnet import MNEMONIC
 from chain.errors import Fatal
 from chain.fees import Fees
+from receipts.deployment import DEVELOPMENT_CHAINS as DEVELOPMENT_CHAINS
 
-DEVELOPMENT_CHAINS = frozenset({31337, 1337})
 DEVELOPMENT_ACCOUNTS = 20
 
 

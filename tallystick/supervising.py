@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 import time
@@ -10,9 +9,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from chain.devnet import end_with_parent
+
 TERM_GRACE_S = 20.0
 LOG_TAIL_LINES = 15
-_PR_SET_PDEATHSIG = 1
 
 
 class ChildDied(Exception):
@@ -23,11 +23,6 @@ class ChildDied(Exception):
         ending = f"by signal {-status}" if status < 0 else f"with status {status}"
         super().__init__("\n".join([f"{name} ended {ending}; the end of {log}:", *(f"  {line}" for line in lines)]))
         self.name, self.status = name, status
-
-
-def die_with_parent() -> None:
-    """Runs in the child before exec: the kernel ends it when its parent is gone, however that went."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Supervisor:
@@ -55,7 +50,7 @@ class Supervisor:
         with self.log(name).open("ab") as log:
             self._children[name] = await asyncio.create_subprocess_exec(
                 *argv, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, **(environ or {})}, start_new_session=True, preexec_fn=die_with_parent, cwd=folder,
+                env={**os.environ, **(environ or {})}, start_new_session=True, preexec_fn=end_with_parent(), cwd=folder,
             )  # fmt: skip
         return self._children[name].pid
 

@@ -47,14 +47,17 @@ def change_chain(
     async def run() -> None:
         settings = session.settings(ChainSettings, rpc_url=flags.rpc_url, ws_url=flags.ws_url)
         deployment = pins.load(flags.deployment)
-        named = {name: getattr(flags, name) for name in WalletSettings.__struct_fields__}
-        wallet = session.settings(WalletSettings, **named)
-        signer = open_signer(wallet, deployment.chain_id, session.environ, session.person)
+        signer = open_signer(wallet_of(session, flags), deployment.chain_id, session.environ, session.person)
         domain = session.settings(DomainSettings, ledger_url=flags.ledger_url)
         async with reading(settings, deployment) as chain, sending(chain, signer, domain) as sender:
             _tell(session, await act(sender), done)
 
     run_async(run())
+
+
+def wallet_of(session: Session, flags: ChainFlags) -> WalletSettings:
+    """The wallet that the flags name, else the environment, else the file."""
+    return session.settings(WalletSettings, **{name: getattr(flags, name) for name in WalletSettings.__struct_fields__})
 
 
 def flags_of(options: dict[str, object]) -> ChainFlags:

@@ -12,10 +12,10 @@ from receipts import deployment as pins
 from receipts.deployment import Deployment
 from tallystick import serving
 from tallystick.cli.options import chain_options, wallet_options
-from tallystick.cli.sending import ChainFlags, flags_of
+from tallystick.cli.sending import ChainFlags, flags_of, wallet_of
 from tallystick.cli.session import Session, pass_session, run_async, start_logging
 from tallystick.content import ContentSettings
-from tallystick.wallet import WalletSettings, open_signer
+from tallystick.wallet import open_signer
 
 DATABASE = ".tallystick/explorer.duckdb"
 database_option = click.option("--database", help=f"The explorer's DuckDB file [default: {DATABASE}].")
@@ -57,9 +57,7 @@ def serve(
     start_logging()
     flags = flags_of(options)
     deployment = pins.load(flags.deployment)
-    wallet = session.settings(
-        WalletSettings, **{name: getattr(flags, name) for name in WalletSettings.__struct_fields__}
-    )
+    wallet = wallet_of(session, flags)
     has_wallet = bool(wallet.keystore) or wallet.development_account is not None
     signer = open_signer(wallet, deployment.chain_id, session.environ, session.person) if has_wallet else None
     api = session.settings(ApiSettings, host=host, port=port, kubo_port=kubo_port)

@@ -10,10 +10,10 @@ from receipts import deployment as pins
 from receipts.settings import ReceiptSettings
 from tallystick import working
 from tallystick.cli.options import chain_options, wallet_options
-from tallystick.cli.sending import flags_of
+from tallystick.cli.sending import flags_of, wallet_of
 from tallystick.cli.session import Session, pass_session, run_async, start_logging
 from tallystick.content import ContentSettings
-from tallystick.wallet import WalletSettings, open_signer
+from tallystick.wallet import open_signer
 from worker.settings import Settings
 
 
@@ -42,10 +42,7 @@ def work(session: Session, api_url: str | None, kubo_url: str | None, **options:
     flags = flags_of(options)
     start_logging()
     deployment = pins.load(flags.deployment)
-    named = {name: getattr(flags, name) for name in WalletSettings.__struct_fields__}
-    signer = open_signer(
-        session.settings(WalletSettings, **named), deployment.chain_id, session.environ, session.person
-    )
+    signer = open_signer(wallet_of(session, flags), deployment.chain_id, session.environ, session.person)
     run_async(
         working.work(
             session.settings(Settings, api_url=api_url, **own),
