@@ -17,9 +17,9 @@ import httpx
 import msgspec
 import psutil  # type: ignore[import-untyped]
 
+from chain.devnet import end_with_parent
 from domain.facts import JobOrdered, TransactionSigned
 from domain.ledger import Ledger
-from tallystick.supervising import die_with_parent
 from tests.integration.mortal import WILL_VARIABLE, Will
 from tests.network import MODEL_ID, ROOT, Account, Network
 from tests.worker.lab import WAIT_S, Lab, until
@@ -247,7 +247,7 @@ def spawn(command: Sequence[str], environ: Mapping[str, str], **streams: Any) ->
         env={**own, **environ, "PYTHONUNBUFFERED": "1"},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
-        preexec_fn=die_with_parent,
+        preexec_fn=end_with_parent(),
         **streams,
     )
 
