@@ -31,10 +31,10 @@ MODEL_FOLDER = Path(".tallystick/models/smollm2-135m-instruct")
 MODEL_ID = "smollm2-bench"
 TOKENS = 64
 ROUNDS = 3
-PROMPTS_PER_ROUND = {1: 4, 8: 32, 32: 96}
+PROMPTS_PER_ROUND = {1: 4, 8: 64, 32: 128}
 LEAST = {1: 0.90, 8: 0.90, 32: 0.80}
 VALUE = 10**16
-POLL_S = 0.05
+POLL_S = 0.1
 SETTLED = 4
 TOPICS = (
     "rivers",

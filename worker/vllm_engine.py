@@ -45,6 +45,7 @@ class VllmEngine:
         self._settings = settings
         self._llm: Any = None
         self._starting = asyncio.Lock()
+        self._tokenizing = asyncio.Lock()
         self._tokenized: OrderedDict[tuple[Message, ...], list[int]] = OrderedDict()
         self._generation = 0
 
@@ -103,13 +104,13 @@ class VllmEngine:
 
     async def _prompt_ids(self, messages: tuple[Message, ...]) -> list[int]:
         """The templated prompt's tokens: they are counted when a job is taken, and needed again when it is answered."""
-        if messages not in self._tokenized:
-            ids = await asyncio.to_thread(_template, self._alive().get_tokenizer(), messages)
-            self._tokenized[messages] = ids
-            if len(self._tokenized) > TOKENIZED_MAX:
-                self._tokenized.popitem(last=False)
-            return ids
-        return self._tokenized[messages]
+        async with self._tokenizing:  # vLLM copies the whole tokenizer for each thread that finds it in use
+            if (ids := self._tokenized.get(messages)) is None:
+                ids = await asyncio.to_thread(_template, self._alive().get_tokenizer(), messages)
+                self._tokenized[messages] = ids
+                if len(self._tokenized) > TOKENIZED_MAX:
+                    self._tokenized.popitem(last=False)
+        return ids
 
     def _build(self) -> None:
         """Takes long, and keeps the engine to itself: a future that held it would hold it until the program ends."""
