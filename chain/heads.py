@@ -9,7 +9,6 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-import aiohttp
 import msgspec
 from msgspec import Struct
 
@@ -126,23 +125,24 @@ async def _listen(node: Node, ws_url: str, newest: _Newest) -> None:
                     outage.end()
                     failures = 0
             outage.begin(Distrusted("it closed"))
-        except (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError, ChainError) as error:
+        except (OSError, msgspec.DecodeError, ChainError) as error:
             outage.begin(error)
         failures += 1
         await asyncio.sleep(pause_before(failures, node.settings))
 
 
 async def _subscription(node: Node, ws_url: str) -> AsyncGenerator[Head, None]:
-    async with asyncio.timeout(node.settings.request_timeout_s):
-        socket = await node.session().ws_connect(ws_url, heartbeat=node.settings.request_timeout_s, max_msg_size=0)
-    async with socket:
-        await socket.send_str(SUBSCRIBE)
-        async for message in socket:
-            news = _decode(message.data)
+    socket = await node.connect(ws_url)
+    try:
+        await socket.send(SUBSCRIBE)
+        async for text in socket:
+            news = _decode(text)
             if news.error is not None:
                 raise Distrusted(f"it refuses to tell new heads: {bytes(news.error).decode(errors='replace')[:200]}")
             if news.params is not None:
                 yield _head(news.params.result)
+    finally:
+        await socket.close()
 
 
 def _head(header: Header) -> Head:

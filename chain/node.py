@@ -3,23 +3,21 @@
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
 from msgspec import Struct
 
 from chain.errors import ChainError, Garbled, Overloaded, Refused, Retryable, TooSlow, Unreachable, WrongChain
 from chain.refusals import RpcError, to_error
 from chain.settings import ChainSettings
+from chain.transport import HttpTransport, Reply, Socket, Transport
 
 T = TypeVar("T")
 
-HEADERS = {"content-type": "application/json"}
 REFUSED_STATUS = 400
 BUSY_STATUSES = frozenset({408, 425, 429})
 SERVER_FAULT = 500
@@ -57,10 +55,10 @@ _decode_answers = msgspec.json.Decoder(list[_Answer] | _Answer).decode
 class Node:
     """One provider. Use as `async with Node(settings) as node`, or `close` it; it connects when first asked."""
 
-    def __init__(self, settings: ChainSettings) -> None:
+    def __init__(self, settings: ChainSettings, transport: Transport | None = None) -> None:
         self.settings = settings
         self.place = _without_secrets(settings.rpc_url)
-        self._session: aiohttp.ClientSession | None = None
+        self._transport = transport or HttpTransport(settings.answer_bytes_max, settings.request_timeout_s)
 
     async def call(self, method: str, params: Sequence[object] = (), kind: Any = Any) -> Any:
         """The result of one call as `kind`. Raises a Retryable once it gave up, or a Fatal."""
@@ -85,17 +83,13 @@ class Node:
         if expected is not None and found != expected:
             raise WrongChain(f"{self.place} serves chain {found}, expected {expected}: correct rpc_url or chain_id")
 
-    def session(self) -> aiohttp.ClientSession:
-        """The HTTP session of this node, for the WebSocket beside it too."""
-        if self._session is None or self._session.closed:
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.settings.request_timeout_s)
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
-            self._session = aiohttp.ClientSession(timeout=timeout, connector=connector)
-        return self._session
+    async def connect(self, ws_url: str) -> Socket:
+        """The WebSocket beside this node."""
+        async with asyncio.timeout(self.settings.request_timeout_s):
+            return await self._transport.connect(ws_url)
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        await self._transport.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -107,9 +101,10 @@ class Node:
 
     async def _persist(self, title: str, ask: Callable[[], Awaitable[T]]) -> T:
         """Asks until it is answered or refused, the attempts are used up, or the deadline has come."""
-        deadline = time.monotonic() + self.settings.deadline_s
+        now = asyncio.get_running_loop().time
+        deadline = now() + self.settings.deadline_s
         for attempt in range(1, self.settings.attempts + 1):
-            left = deadline - time.monotonic()
+            left = deadline - now()
             timeout_s = min(self.settings.request_timeout_s, left)
             try:
                 async with asyncio.timeout(timeout_s):
@@ -119,7 +114,7 @@ class Node:
             except Retryable as error:
                 trouble = error
             pause_s = pause_before(attempt, self.settings, trouble)
-            if attempt == self.settings.attempts or time.monotonic() + pause_s >= deadline:
+            if attempt == self.settings.attempts or now() + pause_s >= deadline:
                 raise trouble
             log.debug("attempt %d: %s", attempt, trouble)
             await asyncio.sleep(pause_s)
@@ -147,20 +142,22 @@ class Node:
 
     async def _post(self, body: bytes) -> bytes:
         try:
-            async with self.session().post(self.settings.rpc_url, data=body, headers=HEADERS) as response:
-                if response.status >= REFUSED_STATUS:
-                    raise await self._http_error(response)
-                return await _read_limited(response, self.settings.answer_bytes_max)
-        except (aiohttp.ClientError, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else error or type(error).__name__
+            reply = await self._transport.post(self.settings.rpc_url, body, self.settings.request_timeout_s)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            reason = error.strerror or error or type(error).__name__
             raise Unreachable(f"{self.place}: {reason}; start that node, or correct rpc_url") from None
+        if reply.status >= REFUSED_STATUS:
+            raise self._http_error(reply)
+        return reply.body
 
-    async def _http_error(self, response: aiohttp.ClientResponse) -> ChainError:
-        said = (await response.content.read(200)).decode(errors="replace").strip()
-        message = f"{self.place} answers with status {response.status}: {said or 'no reason'}"
-        if response.status not in BUSY_STATUSES and response.status < SERVER_FAULT:
-            return Refused(f"{message}; check rpc_url and its key", response.status)
-        return Overloaded(message, _retry_after(response.headers.get("Retry-After")))
+    def _http_error(self, reply: Reply) -> ChainError:
+        said = reply.body[:200].decode(errors="replace").strip()
+        message = f"{self.place} answers with status {reply.status}: {said or 'no reason'}"
+        if reply.status not in BUSY_STATUSES and reply.status < SERVER_FAULT:
+            return Refused(f"{message}; check rpc_url and its key", reply.status)
+        return Overloaded(message, _retry_after(reply.headers.get("retry-after")))
 
 
 def pause_before(attempt: int, settings: ChainSettings, trouble: Retryable | None = None) -> float:
@@ -202,16 +199,6 @@ def _parse(title: str, decode: Callable[[bytes], T], body: bytes) -> T:
         return decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Garbled(f"{title}: the answer of {len(body)} bytes is not JSON-RPC: {error}") from None
-
-
-async def _read_limited(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
-    chunks, size = [], 0
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > bytes_max:
-            raise Garbled(f"an answer of more than {bytes_max} bytes: lower batch_blocks or raise answer_bytes_max")
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def _retry_after(header: str | None) -> float | None:
