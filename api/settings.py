@@ -4,6 +4,7 @@ from msgspec import Struct
 
 KIB = 1024
 MIB = 1024 * KIB
+MAY_BE_0 = frozenset({"port", "kubo_port", "gas_cover_percent"})
 
 
 class ApiSettings(Struct, frozen=True):
@@ -19,6 +20,12 @@ class ApiSettings(Struct, frozen=True):
     prompt_bytes_max: int = 64 * KIB
     default_model: str = ""
     default_max_tokens: int = 256
+    gas_cover_percent: int = 120
+    """An order is declined that cannot pay this share of what its transactions cost a worker; 0 takes any.
+
+    Workers ask for 100 unless told otherwise: the rest is for gas that rises until one of them looks.
+    """
+    gas_price_fresh_s: float = 5.0
     template_tokens: int = 64
     message_tokens: int = 16
     order_wait_s: float = 30.0
@@ -44,8 +51,10 @@ class ApiSettings(Struct, frozen=True):
                 raise ValueError(f"{name} is {getattr(self, name)}: a port is 0 (any free one) to 65535")
         for name in self.__struct_fields__:
             value = getattr(self, name)
-            if isinstance(value, int | float) and name not in ("port", "kubo_port") and value <= 0:
+            if isinstance(value, int | float) and name not in MAY_BE_0 and value <= 0:
                 raise ValueError(f"{name} is {value}: it must be more than 0")
+        if self.gas_cover_percent < 0:
+            raise ValueError(f"gas_cover_percent is {self.gas_cover_percent}: 0 takes any order, 100 what pays its gas")
         if self.prompt_bytes_max > self.body_bytes_max:
             raise ValueError(
                 f"prompt_bytes_max is {self.prompt_bytes_max}, more than body_bytes_max ({self.body_bytes_max}):"

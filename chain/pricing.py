@@ -57,6 +57,11 @@ async def price(node: Node, sender: bytes, order: Order, max_fee_cap: int, gas_m
     return Unsigned(0, order.to, order.value, order.data, gas, offer)
 
 
+async def gas_price(node: Node) -> int:
+    """Wei per gas that a transaction costs now, as the node sees it."""
+    return quantity(await node.call("eth_gasPrice", kind=str), 256)
+
+
 def market(head: Header, priority_fee: str) -> Fees:
     return fees.quote(quantity(head.base_fee_per_gas or "0x0", 256), quantity(priority_fee, 256))
 

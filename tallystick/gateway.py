@@ -8,6 +8,7 @@ from chain.heads import latest
 from chain.integrity import check_header, check_receipts, encode_header, encode_receipt
 from chain.node import Call, Node
 from chain.outgoing import TransactionReceipt
+from chain.pricing import gas_price
 from chain.relaying import Relayer
 from chain.wire import WireBlock, WireReceipt, hex_of, octets, quantity
 from receipts.deployment import Deployment
@@ -58,6 +59,12 @@ class NodeReader:
     async def head(self) -> int:
         try:
             return (await latest(self._node)).number
+        except ChainError as fault:
+            raise ChainUnready(str(fault)) from None
+
+    async def gas_price(self) -> int:
+        try:
+            return await gas_price(self._node)
         except ChainError as fault:
             raise ChainUnready(str(fault)) from None
 

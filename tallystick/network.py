@@ -30,6 +30,8 @@ MODEL_ID = "smollm2-135m-instruct"
 OWNER, ORDERER, WORKER = 0, 1, 2
 DEPLOY_TIMEOUT_S, SERVE_TIMEOUT_S, WORK_TIMEOUT_S = 300.0, 60.0, 300.0
 FINALITY = "depth:0"
+GAS_COVER_PERCENT = 0
+"""Ether costs nothing here: the smallest job is worth its gas."""
 NODE_LIMITS_MIB_AND_PERCENT = (8192, 0, 90)
 
 Report = Callable[[str], None]
@@ -186,7 +188,12 @@ def _write_settings(plan: Plan, up: Running) -> None:
         "indexer": {"database": str(plan.folder / "explorer.duckdb")},
         "content": {"folder": str(plan.folder / "content")},
         "wallet": {"development_account": ORDERER},
-        "api": {"port": _port_of(up.api_url), "kubo_port": _port_of(up.kubo_url), "default_model": MODEL_ID},
+        "api": {
+            "port": _port_of(up.api_url),
+            "kubo_port": _port_of(up.kubo_url),
+            "default_model": MODEL_ID,
+            "gas_cover_percent": GAS_COVER_PERCENT,
+        },
     }
     work = {
         "chain": chain,
@@ -197,7 +204,7 @@ def _write_settings(plan: Plan, up: Running) -> None:
             "model_id": MODEL_ID,
             "model_folder": str(plan.model_folder),
             "api_url": up.api_url,
-            "gas_cover_percent": 0,  # ether costs nothing here: the smallest job is worth its gas
+            "gas_cover_percent": GAS_COVER_PERCENT,
         },
     }
     for name, settings in (("serve", serve), ("work", work)):

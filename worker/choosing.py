@@ -11,13 +11,10 @@ from receipts.content.access import ContentError
 from .board import Board, Job
 from .coordinator import Coordinator
 from .engine import Engine, EngineUnavailable, RequestRefused
-from .intake import Declined, Terms, screen, screen_prompt
+from .intake import Declined, Terms, Unprofitable, screen, screen_prompt
 from .journal import JobAccepted, Journal
 from .prompts import Prompts
 
-CLAIM_GAS = 60_000
-SETTLE_GAS = 330_000
-"""What one job's transactions use when nothing shares them."""
 GAS_PRICE_S = 15.0
 WINDOW = 4
 """Among so many times the jobs it has room for, the oldest, each worker has an order of its own."""
@@ -61,6 +58,7 @@ class Chooser:
         if room < 1:
             return []
         self._declined = {job_id: why for job_id, why in self._declined.items() if self._board.get(job_id)}
+        self._not_before = {job_id: at for job_id, at in self._not_before.items() if self._board.get(job_id)}
         open_jobs = sorted((job for job in self._board if self._is_new(job, now)), key=lambda job: job.job_id)
         chosen = sorted(open_jobs[: room * WINDOW], key=self._turn)[:room]
         self._considering.update(job.job_id for job in chosen)
@@ -69,16 +67,15 @@ class Chooser:
     async def consider(self, job: Job, now: float) -> bool:
         """Accepts the job or remembers why not; whether it was accepted."""
         try:
-            gas_wei = (CLAIM_GAS + SETTLE_GAS) * await self._price_of_gas()
-            screen(job, self._terms, gas_wei, now)
+            screen(job, self._terms, await self._price_of_gas(), now)
             request = await self._prompts.read(job.prompt_cid)
             screen_prompt(job, self._terms, await self._engine.count_prompt(request.conversation))
+        except (Unprofitable, ContentError, EngineUnavailable, Retryable) as fault:
+            self._postpone(job, str(fault))
+            return False
         except (Declined, RequestRefused) as reason:
             self._declined[job.job_id] = str(reason)
             log.info("job %d is declined: %s", job.job_id, reason)
-            return False
-        except (ContentError, EngineUnavailable, Retryable) as fault:
-            self._postpone(job, str(fault))
             return False
         else:
             await self._journal.record({job.job_id: JobAccepted(job.job_id, time.time_ns() // 1_000_000)})

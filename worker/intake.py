@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from domain.gas import least_pay
 from receipts.document import Sampling
 from receipts.request import Request
 
@@ -17,6 +18,10 @@ class Declined(Exception):
     """This worker does not take this job; the message says why."""
 
 
+class Unprofitable(Declined):
+    """It does not pay for its gas now; gas may become cheaper."""
+
+
 class Terms(Struct, frozen=True, kw_only=True):
     """What this worker works for: who it is, which model it runs, what it costs to be paid."""
 
@@ -28,8 +33,8 @@ class Terms(Struct, frozen=True, kw_only=True):
     prompt_bytes_max: int
 
 
-def screen(job: Job, terms: Terms, gas_wei: int, now: float) -> None:
-    """What can be said before the prompt is read. `gas_wei` is what claiming and settling cost. Raises Declined."""
+def screen(job: Job, terms: Terms, gas_price: int, now: float) -> None:
+    """What can be said before the prompt is read. Raises Declined, Unprofitable."""
     if job.model_cid != terms.model_cid:
         raise Declined(f"it wants model {job.model_id} ({job.model_cid}), this worker runs {terms.model_cid}")
     if job.verifier_version != terms.verifier_version:
@@ -38,10 +43,10 @@ def screen(job: Job, terms: Terms, gas_wei: int, now: float) -> None:
         )
     if job.deadline - now < LEASE_LEFT_S_MIN:
         raise Declined(f"{max(0, round(job.deadline - now))} s are left until its deadline")
-    if job.escrow * 100 < gas_wei * terms.gas_cover_percent:
-        raise Declined(
-            f"it pays {job.escrow} wei at most, its transactions cost {gas_wei}; gas_cover_percent is "
-            f"{terms.gas_cover_percent}"
+    if job.escrow < (least := least_pay(gas_price, terms.gas_cover_percent)):
+        raise Unprofitable(
+            f"it pays {job.escrow} wei at most, {least} are the least at a gas price of {gas_price} wei; "
+            f"gas_cover_percent is {terms.gas_cover_percent}"
         )
 
 

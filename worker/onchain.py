@@ -11,6 +11,7 @@ from chain.contracts import Contracts
 from chain.errors import Missing, Reverted
 from chain.heads import latest
 from chain.node import Node
+from chain.pricing import gas_price
 from chain.relaying import Relayer
 from chain.wire import Header, octets, quantity
 from domain.ledger import Position
@@ -72,7 +73,7 @@ class OnChain:
         return await self._contracts.may_claim(self._worker)
 
     async def gas_price(self) -> int:
-        return quantity(await self._node.call("eth_gasPrice", kind=str), 256)
+        return await gas_price(self._node)
 
     async def _transact(self, key: str, data: bytes) -> Mined:
         await self._relayer.submit(key, self._contracts.coordinator.address, data)

@@ -48,7 +48,8 @@ UNREADY = "The chain or a store does not answer; nothing is lost, repeat the req
     description="Stores the prompt, escrows what it may cost at most and returns the job once it is indexed. What is "
     "not used comes back. Jobs are public: prompt and answer can be read by anyone.",
     responses=documented(
-        s400="The prompt, the model or a setting cannot be right, or the value is too small",
+        s400="The prompt, the model or a setting cannot be right, or the value is too small, for the tokens or for the "
+        "gas that the job costs a worker; the remedy names the least that would do",
         s409="The Idempotency-Key stands for another order",
         s413="The body is too large",
         s503=UNREADY,
@@ -127,8 +128,10 @@ async def evidence(job_id: JobId, desks: Given[Desks]) -> Response[bytes]:
 @get(
     "/v1/quote",
     operation_id="getQuote",
-    summary="What an order may cost at most",
-    responses=documented(s400="The model is unknown, or a number is out of range"),
+    summary="What an order may cost at most, and what it must be able to pay",
+    description="Workers decline what cannot pay for the gas of claiming and settling it: an order below the floor "
+    "named here is answered with 400 at once, instead of waiting until its deadline.",
+    responses=documented(s400="The model is unknown, or a number is out of range", s503=UNREADY),
 )
 async def quote(
     desks: Given[Desks],

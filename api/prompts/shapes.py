@@ -94,8 +94,23 @@ class PromptOut(OrderOut, frozen=True, kw_only=True):
     is_final: bool
 
 
+class GasOut(Struct, frozen=True):
+    """What an order must be able to pay for a worker to take it: `floor` is `used` x `price` x `cover_percent` / 100.
+
+    `used` is what claiming and settling a job alone use, as measured; `price` is the chain's, in wei, of now.
+    """
+
+    used: int
+    price: Wei
+    cover_percent: int
+    floor: Wei
+
+
 class QuoteOut(Struct, frozen=True):
-    """The most such an order may cost: what is not used comes back."""
+    """The most such an order may cost: what is not used comes back.
+
+    Where `amount` is below the floor of `gas`, an order is declined; `advice` then says what would be taken.
+    """
 
     model: str
     prompt_tokens: int
@@ -103,3 +118,6 @@ class QuoteOut(Struct, frozen=True):
     price_prompt_token: Wei
     price_completion_token: Wei
     amount: Wei
+    gas: GasOut
+    pays_for_gas: bool
+    advice: str

@@ -1,9 +1,10 @@
 """Our job to the JSON of /v1/prompts, their JSON to our question: pure, no HTTP."""
 
-from api.prompts.shapes import Links, OrderOut, PromptIn, PromptOut, QuoteOut, ReceiptOut
+from api.prompts.shapes import GasOut, Links, OrderOut, PromptIn, PromptOut, QuoteOut, ReceiptOut
 from api.rendering import render
 from api.service.orders import Question
-from api.service.quoting import Quote
+from api.service.quoting import Quote, how_to_pay_for_gas
+from domain.gas import JOB_GAS
 from indexer.explorer.rows import JobRow, ReceiptRow
 from receipts.request import SCHEMA, Message, Request
 
@@ -49,6 +50,9 @@ def quote_out(quoted: Quote) -> QuoteOut:
         prompt_tokens=quoted.prompt_tokens,
         max_tokens=quoted.max_tokens,
         amount=str(quoted.amount),
+        gas=GasOut(JOB_GAS, str(quoted.gas.price), quoted.gas.cover_percent, str(quoted.gas.wei)),
+        pays_for_gas=quoted.pays_for_gas,
+        advice=how_to_pay_for_gas(quoted),
     )
 
 

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from api.service.evidence import EvidenceDesk
+from api.service.gas import GasDesk
 from api.service.jobs import Jobs
 from api.service.orders import OrderDesk
 from api.service.ports import ChainReader, Orders
@@ -39,11 +40,12 @@ def build_desks(
 ) -> Desks:
     stories = Stories(settings.stories_max, settings.story_events_max, settings.streams_max)
     jobs = Jobs(explorer, content, stories)
+    gas = GasDesk(chain, settings.gas_cover_percent, settings.gas_price_fresh_s)
     name = f"chain {deployment.chain_id}\ncoordinator {deployment.contracts['InferenceCoordinator'].address}"
     return Desks(
         jobs=jobs,
         stories=stories,
-        orders=OrderDesk(ledger, explorer, jobs, content, orders, settings),
+        orders=OrderDesk(ledger, explorer, jobs, content, orders, gas, settings),
         work=WorkDesk(name, jobs, stories, Telemetry(ledger, explorer), settings),
         receipts=ReceiptDesk(ledger, explorer, jobs, content, deployment, settings.claim_wait_s),
         evidence=EvidenceDesk(jobs, content, chain),

@@ -11,6 +11,7 @@ import re
 
 from msgspec import Struct
 
+from api.service.gas import GasDesk
 from api.service.jobs import Jobs
 from api.service.ports import ChainUnready, Order, Orders
 from api.service.quoting import Quote, check_value, choose, quote
@@ -68,17 +69,25 @@ class OrderDesk:
     """Takes orders and sees them through to their jobs."""
 
     def __init__(
-        self, ledger: Ledger, explorer: Explorer, jobs: Jobs, content: Content, orders: Orders, settings: ApiSettings
+        self,
+        ledger: Ledger,
+        explorer: Explorer,
+        jobs: Jobs,
+        content: Content,
+        orders: Orders,
+        gas: GasDesk,
+        settings: ApiSettings,
     ) -> None:
         self._ledger, self._explorer, self._jobs = ledger, explorer, jobs
-        self._content, self._orders, self._settings = content, orders, settings
+        self._content, self._orders, self._gas, self._settings = content, orders, gas, settings
         self._placing: dict[str, asyncio.Task[int]] = {}
 
     async def quote(self, named: str | None, prompt_tokens: int, max_tokens: int | None) -> Quote:
-        """Raises UnknownModel, InactiveModel, TokensOutOfRange."""
+        """Raises UnknownModel, InactiveModel, TokensOutOfRange, ChainUnready."""
         models = await asyncio.to_thread(self._explorer.queries.models, limit=MODELS_MAX)
         model = choose(models.rows, named, self._settings.default_model)
-        return quote(model, prompt_tokens, max_tokens or min(self._settings.default_max_tokens, model.max_tokens))
+        wanted = max_tokens or min(self._settings.default_max_tokens, model.max_tokens)
+        return quote(model, prompt_tokens, wanted, await self._gas.floor())
 
     async def place(self, question: Question, key: str) -> Placed:
         """Returns once the job is indexed: who placed an order reads it everywhere. Raises what the rules here say."""

@@ -61,6 +61,9 @@ class ChainReader(Protocol):
     async def head(self) -> int:
         """The number of the node's newest block."""
 
+    async def gas_price(self) -> int:
+        """Wei per gas that a transaction costs now."""
+
     async def block(self, block_hash: bytes) -> BlockData:
         """One block with all its receipts."""
 

@@ -1,11 +1,13 @@
-"""What an order would cost: a model's terms and token counts come in, the wei to put in escrow come out."""
+"""What an order would cost: a model's terms, token counts and gas come in, the wei to put in escrow come out."""
 
 import difflib
 from collections.abc import Sequence
 
 from msgspec import Struct
 
+from api.service.gas import GasFloor
 from api.service.refusals import Invalid
+from domain.gas import JOB_GAS
 from indexer.explorer.rows import ModelRow
 
 
@@ -25,13 +27,22 @@ class ValueTooSmall(Invalid):
     """The order may cost more than it offers."""
 
 
+class Unprofitable(Invalid):
+    """The order cannot pay for the gas that it costs a worker."""
+
+
 class Quote(Struct, frozen=True):
-    """The most an order may cost, in wei: what is not used comes back."""
+    """The most an order may cost, in wei: what is not used comes back. Below the floor of gas nobody would take it."""
 
     model: ModelRow
     prompt_tokens: int
     max_tokens: int
     amount: int
+    gas: GasFloor
+
+    @property
+    def pays_for_gas(self) -> bool:
+        return self.amount >= self.gas.wei
 
 
 def choose(models: Sequence[ModelRow], named: str | None, default: str) -> ModelRow:
@@ -51,7 +62,7 @@ def choose(models: Sequence[ModelRow], named: str | None, default: str) -> Model
     return model
 
 
-def quote(model: ModelRow, prompt_tokens: int, max_tokens: int) -> Quote:
+def quote(model: ModelRow, prompt_tokens: int, max_tokens: int, gas: GasFloor) -> Quote:
     """Raises TokensOutOfRange."""
     if not 1 <= max_tokens <= model.max_tokens:
         raise TokensOutOfRange(
@@ -60,12 +71,18 @@ def quote(model: ModelRow, prompt_tokens: int, max_tokens: int) -> Quote:
         )
     if prompt_tokens < 0:
         raise TokensOutOfRange(f"prompt_tokens is {prompt_tokens}", "Count from 0.")
-    amount = prompt_tokens * model.price_prompt_token + max_tokens * model.price_completion_token
-    return Quote(model, prompt_tokens, max_tokens, amount)
+    return Quote(model, prompt_tokens, max_tokens, _cost(model, prompt_tokens, max_tokens), gas)
 
 
 def check_value(quoted: Quote, value: int) -> None:
-    """Refuses a value that may not cover the order, with what would. Raises ValueTooSmall."""
+    """Refuses a value that may not cover the order or its gas, with what would. Raises Unprofitable, ValueTooSmall."""
+    if not quoted.pays_for_gas:
+        gas = quoted.gas
+        raise Unprofitable(
+            f"the order may cost {quoted.amount} wei at most, a worker's transactions for it {gas.wei} ({JOB_GAS} gas "
+            f"at {gas.price} wei, times {gas.cover_percent} %): no worker would take it",
+            how_to_pay_for_gas(quoted),
+        )
     if value >= quoted.amount:
         return
     left = value - quoted.prompt_tokens * quoted.model.price_prompt_token
@@ -76,3 +93,24 @@ def check_value(quoted: Quote, value: int) -> None:
         f" and {quoted.max_tokens} completion tokens)",
         f"{lower} value to {quoted.amount}.",
     )
+
+
+def how_to_pay_for_gas(quoted: Quote) -> str:
+    """The least that such an order must offer for a worker to take it; nothing to say if this one does."""
+    if quoted.pays_for_gas:
+        return ""
+    model, price = quoted.model, quoted.model.price_completion_token
+    missing = quoted.gas.wei - quoted.amount
+    enough = quoted.max_tokens + -(-missing // price) if price else model.max_tokens + 1
+    if enough > model.max_tokens:
+        most = _cost(model, quoted.prompt_tokens, model.max_tokens)
+        return (
+            f"Wait until gas is cheaper, or ask another model: {quoted.gas.wei} wei are the least, even the "
+            f"{model.max_tokens} tokens that {model.model_id!r} allows cost {most}."
+        )
+    value = _cost(model, quoted.prompt_tokens, enough)
+    return f"Raise max_tokens to {enough}, and value to {value} where one is named; what is not used comes back."
+
+
+def _cost(model: ModelRow, prompt_tokens: int, max_tokens: int) -> int:
+    return prompt_tokens * model.price_prompt_token + max_tokens * model.price_completion_token

@@ -22,8 +22,8 @@ from tallystick.http import answer, connected
 WATCH_S = 1.0
 UNCLAIMED_S = 10.0
 UNCLAIMED = (
-    "no worker has claimed the job yet. Workers decline what does not pay for their gas (raise --max-tokens or"
-    " --value), and `tallystick status` shows whether one is there; Ctrl-C stops waiting, the order stands"
+    "no worker has claimed the job yet: `tallystick status` shows whether one is there. Ctrl-C stops waiting, the"
+    " order stands"
 )
 
 
@@ -104,6 +104,9 @@ def quote(session: Session, api_url: str, as_json: bool, **asked: Any) -> None:
     )
     tokens = f"{quoted['prompt_tokens']} + {quoted['max_tokens']} tokens of {quoted['model']}"
     session.console.print(f"at most [bold]{amount}[/] for {tokens} ({prompt_price} and {completion_price} a token)")
+    if quoted["advice"]:
+        floor = show_wei(int(quoted["gas"]["floor"]))
+        session.console.print(f"[red]no worker would take it[/]: its gas costs {floor}. {quoted['advice']}")
 
 
 @click.command()

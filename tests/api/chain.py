@@ -54,6 +54,8 @@ class FactChain:
         self.delay_s = 0.0
         self.sent: dict[str, int] = {}
         self.places = 0
+        self.gas = 0
+        self.gas_asked = 0
         self.jobs: dict[int, Order] = {}
         self.fork = 0
         self._sending = threading.Lock()
@@ -153,6 +155,10 @@ class FactChain:
         if self.down:
             raise ChainUnready("the chain's node does not answer")
         return self.height
+
+    async def gas_price(self) -> int:
+        self.gas_asked += 1
+        return self.gas
 
     async def block(self, block_hash: bytes) -> BlockData:
         raise ChainUnready(f"no node holds the header of 0x{block_hash.hex()}")

@@ -24,7 +24,9 @@ from tests.api.chain import CHAIN_ID, COORDINATOR, SIGNING, FactChain, until
 
 ANSWER = b"Because."
 VERIFYING_KEY = {"protocol": "groth16"}
-SETTINGS = ApiSettings(heartbeat_s=0.2, claim_wait_s=0.3, order_wait_s=5, slow_reader_s=5, worker_hello_s=1)
+SETTINGS = ApiSettings(
+    heartbeat_s=0.2, claim_wait_s=0.3, order_wait_s=5, slow_reader_s=5, worker_hello_s=1, gas_price_fresh_s=0.3
+)
 
 
 class House(Struct):

@@ -177,7 +177,12 @@ class House(Lab):
             "indexer": {"database": str(self.database), "integrity_s": 1},
             "content": {"folder": str(self.folder / "content")},
             "wallet": {"development_account": ORDERER_NUMBER},
-            "api": {"port": _port_of(self.api_url), "kubo_port": _port_of(self.kubo_url), "default_model": MODEL_ID},
+            "api": {
+                "port": _port_of(self.api_url),
+                "kubo_port": _port_of(self.kubo_url),
+                "default_model": MODEL_ID,
+                "gas_cover_percent": 0,
+            },
         }
 
     def close(self) -> None:

@@ -3,9 +3,10 @@
 import pytest
 from msgspec.structs import replace
 
+from domain.gas import JOB_GAS, least_pay
 from receipts.request import SCHEMA, Request
 from worker.board import Job
-from worker.intake import Declined, Terms, completion_budget, sampling_for, screen, screen_prompt
+from worker.intake import Declined, Terms, Unprofitable, completion_budget, sampling_for, screen, screen_prompt
 
 TERMS = Terms(
     worker=b"\x11" * 20,
@@ -22,7 +23,7 @@ JOB = Job(
     model_cid="QmModel",
     prompt_cid="QmPrompt",
     deadline=1000,
-    escrow=1000,
+    escrow=least_pay(1, 100),
     max_tokens=64,
     price_prompt_token=2,
     price_completion_token=10,
@@ -31,30 +32,32 @@ JOB = Job(
 
 
 def test_a_job_within_every_limit_is_taken() -> None:
-    screen(JOB, TERMS, gas_wei=1000, now=100)
+    screen(JOB, TERMS, gas_price=1, now=100)
     screen_prompt(JOB, TERMS, prompt_tokens=20)
 
 
 @pytest.mark.parametrize(
-    ("change", "gas_wei", "now", "why"),
+    ("change", "now", "why"),
     [
-        ({"model_cid": "QmOther"}, 0, 100, r"it wants model model \(QmOther\), this worker runs QmModel"),
-        ({"verifier_version": 2}, 0, 100, "bound to verifier 2, this worker proves for 1"),
-        ({"deadline": 104}, 0, 100, "4 s are left until its deadline"),
-        ({"deadline": 50}, 0, 100, "0 s are left"),
-        ({}, 1001, 100, "pays 1000 wei at most, its transactions cost 1001"),
+        ({"model_cid": "QmOther"}, 100, r"it wants model model \(QmOther\), this worker runs QmModel"),
+        ({"verifier_version": 2}, 100, "bound to verifier 2, this worker proves for 1"),
+        ({"deadline": 104}, 100, "4 s are left until its deadline"),
+        ({"deadline": 50}, 100, "0 s are left"),
     ],
 )
-def test_what_can_be_said_before_the_prompt_is_read(
-    change: dict[str, object], gas_wei: int, now: float, why: str
-) -> None:
+def test_what_can_be_said_before_the_prompt_is_read(change: dict[str, object], now: float, why: str) -> None:
     with pytest.raises(Declined, match=why):
-        screen(replace(JOB, **change), TERMS, gas_wei, now)
+        screen(replace(JOB, **change), TERMS, 0, now)
+
+
+def test_a_job_must_pay_for_the_gas_of_its_transactions() -> None:
+    with pytest.raises(Unprofitable, match=f"it pays {JOB.escrow} wei at most, {2 * JOB_GAS} are the least"):
+        screen(JOB, TERMS, gas_price=2, now=100)
 
 
 def test_the_share_of_gas_that_a_job_must_cover_is_a_choice() -> None:
-    screen(JOB, replace(TERMS, gas_cover_percent=50), gas_wei=2000, now=100)
-    screen(JOB, replace(TERMS, gas_cover_percent=0), gas_wei=10**18, now=100)
+    screen(JOB, replace(TERMS, gas_cover_percent=50), gas_price=2, now=100)
+    screen(JOB, replace(TERMS, gas_cover_percent=0), gas_price=10**18, now=100)
 
 
 @pytest.mark.parametrize(

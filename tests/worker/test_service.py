@@ -114,6 +114,22 @@ async def test_a_job_that_pays_less_than_its_gas_is_left_alone(lab: Lab) -> None
     assert lab.status(poor) == OPEN
 
 
+async def test_a_job_too_small_for_its_gas_is_taken_once_gas_is_cheaper(
+    lab: Lab, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.choosing.GAS_PRICE_S", 0.1)
+    caplog.set_level("INFO", "worker.choosing")
+    worker = lab.network.register_worker()
+    lab.network.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**12))
+    async with lab.working(worker, gas_cover_percent=100):
+        job_id = lab.ask("patience", value=10**16)
+        await until(lambda: "are the least at a gas price of" in caplog.text, "the worker says why it waits")
+        assert lab.status(job_id) == OPEN
+        lab.network.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**6))
+        lab.network.mine()
+        await until(lambda: lab.status(job_id) == SETTLED, "the job is settled")
+
+
 async def test_a_worker_without_a_stake_says_so_and_begins_once_it_has_one(
     lab: Lab, caplog: pytest.LogCaptureFixture
 ) -> None:
