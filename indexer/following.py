@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 from chain.news import Extended, Finalised, News, Reorganised
 from domain.facts import BlockFinalised, ChainReorganised
+from domain.faultpoints import reach
 from domain.ledger import Ledger, Position, Recorded, Tip
 from indexer.explorer import Explorer
 from indexer.explorer.sources import reorgs
@@ -68,6 +69,7 @@ class Indexer:
             await self._change(lambda: self._tip.advance(ready, upto))
         else:
             await self._change(lambda: self._tip.finalise(upto.number))
+        reach("indexer.final_recorded")
         await asyncio.to_thread(self._checks.finalised, upto)
 
     async def _reorganise(self, number: int, dropped: tuple[bytes, ...]) -> None:
@@ -76,6 +78,7 @@ class Indexer:
             await asyncio.to_thread(self._explorer.refresh)
             await asyncio.to_thread(self._tip.drop_from, number)
             rows = await asyncio.to_thread(self._explorer.refresh)
+            reach("indexer.reorg_shown")
         fact = ChainReorganised(int(time.time() * 1000), number, dropped, rows)
         stream = reorgs(self._tip.chain_id)
         before = await asyncio.to_thread(self._ledger.newest, stream)
@@ -92,6 +95,7 @@ class Indexer:
             self._moved.clear()
             async with self._turn:
                 await asyncio.to_thread(self._explorer.refresh, self._newest)
+            reach("indexer.block_shown")
 
     def _finish(self) -> None:
         self._checks.close()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from domain.facts import BlockFinalised, BlocksChecked
+from domain.faultpoints import reach
 from domain.ledger import Ledger, Position, Recorded
 from indexer.explorer.sources import checks
 
@@ -78,6 +79,7 @@ class Checks:
             checked_at=int(self._clock() * 1000),
         )
         self._ledger.record(Recorded(self._stream, self._version + 1, fact))
+        reach("indexer.checks_recorded")
         self._version, self._end, self._upto = self._version + 1, upto, None
 
     def _resume(self) -> tuple[int, Position | None]:

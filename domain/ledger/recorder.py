@@ -22,6 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from domain.faultpoints import reach
+
 from .database import Database
 from .errors import Conflict
 
@@ -66,6 +68,7 @@ class CoreRecorder(ApplicationRecorder):
              "topic": e.topic, "state": e.state}
             for position, e in enumerate(events, first)
         ]  # fmt: skip
+        reach("ledger.inserting")
         try:
             connection.execute(insert(stored_events), rows)
         except IntegrityError:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from domain.facts import BlockFinalised
+from domain.faultpoints import reach
 
 from . import streams
 from .errors import LedgerError
@@ -124,6 +125,7 @@ class Tip:
             state = self._ledger.mapper.encode(block)
             row = {"chain_id": self.chain_id, "number": block.number, "hash": block.hash, "state": state}
             connection.execute(insert(tip_blocks), row)
+            reach("tip.extended")
 
     def drop_from(self, number: int) -> list[Block]:
         """Takes back the blocks from height `number` on, which the chain reorganised away. Final ones stay."""
@@ -140,6 +142,7 @@ class Tip:
                     f"{head.number if head else None}: extend it first"
                 )
             final = self._take(connection, _blocks.number <= upto)
+            reach("tip.taken")
             if final:
                 self._settle(connection, final, Position(final[-1].number, final[-1].hash))
             return final
@@ -175,6 +178,7 @@ class Tip:
             self._ledger.append(connection, *ours)
         values = {"number": position.number, "hash": position.hash}
         connection.execute(update(chain_positions).where(self._mine).values(values))
+        reach("tip.settled")
 
     def _take(self, connection: Connection, which: ColumnElement[bool]) -> list[Block]:
         taken = self._read(connection, which)

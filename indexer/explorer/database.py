@@ -7,6 +7,8 @@ from pathlib import Path
 
 import duckdb
 
+from domain.faultpoints import reach
+
 from .errors import OtherDatabase, explain
 from .tables import SCHEMA_VERSION, create
 
@@ -54,11 +56,14 @@ class Database:
         with self._write_lock, self._connection.cursor() as cursor:
             cursor.begin()
             try:
+                reach("explorer.begun")
                 yield cursor
+                reach("explorer.before_commit")
                 cursor.commit()
             except BaseException:
                 cursor.rollback()
                 raise
+            reach("explorer.committed")
 
     def snapshot(self, to: Path) -> None:
         """A consistent copy in a file of its own, which other processes may open. Neither side waits."""
@@ -67,6 +72,7 @@ class Database:
             cursor.execute(f"ATTACH '{_escaped(to)}' AS snapshot")
             try:
                 cursor.execute(f'COPY FROM DATABASE "{here}" TO snapshot')
+                reach("explorer.copied")
             finally:
                 cursor.execute("DETACH snapshot")
 
@@ -88,6 +94,7 @@ class Database:
         with self.writing() as cursor:
             if not cursor.execute("SELECT 1 FROM duckdb_schemas() WHERE schema_name = 'final'").fetchone():
                 create(cursor, chain_id)
+                reach("explorer.created")
             row = cursor.execute("SELECT schema_version, chain_id FROM final.progress").fetchone()
         found = row or (None, None)
         for what, said, wanted in (("schema version", found[0], SCHEMA_VERSION), ("chain", found[1], chain_id)):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from domain.faultpoints import reach
+
 from .batches import batches
 from .database import Database
 from .digest import Difference, differences
@@ -32,18 +34,23 @@ def rebuild(explorer: Explorer) -> Rebuilt:
     """Builds, compares, swaps. Killed at any point, it leaves a projection that is whole."""
     live, beside = _sides(explorer.path)
     _remove(beside)
+    reach("rebuild.begun")
     _build(explorer, beside)
+    reach("rebuild.named")
     database = explorer.open_beside(beside)
     try:
         with explorer.paused():
             _catch_up(explorer, database, explorer.position)
+            reach("rebuild.caught_up")
             with explorer.database.reading() as before, database.reading() as after:
                 found = tuple(differences(before, after))
             explorer.adopt(database)
     except BaseException:
         database.close()
         raise
+    reach("rebuild.adopted")
     _point(explorer.path, beside)
+    reach("rebuild.linked")
     if live != explorer.path.absolute():
         _remove(live)
     return Rebuilt(explorer.position, found)
@@ -61,6 +68,7 @@ def _build(explorer: Explorer, beside: Path) -> None:
         _catch_up(explorer, database, None)
     finally:
         database.close()
+    reach("rebuild.built")
     os.replace(building, beside)
 
 
@@ -73,6 +81,7 @@ def _catch_up(explorer: Explorer, database: Database, upto: int | None) -> None:
             totals = project(cursor, batch, totals, recent)
             progress = with_head(advanced(progress, batch, None), None, batch.blocks[-1:])
             write_progress(cursor, progress)
+        reach("rebuild.batch")
 
 
 def _sides(path: Path) -> tuple[Path, Path]:

@@ -7,6 +7,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa  # type: ignore[import-untyped]
 
+from domain.faultpoints import reach
+
 from .columns import Column
 from .folds import Key
 from .rows import Row
@@ -26,6 +28,7 @@ def store(cursor: duckdb.DuckDBPyConnection, schema: str, changes: dict[type[Row
             _insert_few(cursor, schema, table, rows)
         else:
             _insert_many(cursor, schema, table, rows)
+        reach("explorer.stored")
 
 
 def load(cursor: duckdb.DuckDBPyConnection, schema: str, kind: type[Row], keys: Collection[Key]) -> list[Row]:
