@@ -11,8 +11,8 @@ class Wei(int):
     """An amount of wei, or any other unsigned chain integer that may pass 64 bits."""
 
 
-class Fact(Struct, frozen=True, tag_field="fact"):
-    """Root of all facts. The tag, not the class name, is what the ledger remembers."""
+class Fact(Struct, frozen=True, gc=False, tag_field="fact"):
+    """Root of all facts. The tag, not the class name, is what the ledger remembers. What is frozen makes no cycles."""
 
 
 class ModelRegistered(Fact, frozen=True, tag="model.registered"):
@@ -212,7 +212,7 @@ ChainFact = (
 )  # fmt: skip
 
 
-class Occurrence(Struct, frozen=True, array_like=True):
+class Occurrence(Struct, frozen=True, gc=False, array_like=True):
     """A fact at its place on the chain: the `log_index`-th log of its block, within transaction `tx_index`."""
 
     fact: ChainFact
@@ -221,7 +221,7 @@ class Occurrence(Struct, frozen=True, array_like=True):
     log_index: int
 
 
-class Transaction(Struct, frozen=True, array_like=True):
+class Transaction(Struct, frozen=True, gc=False, array_like=True):
     """A transaction that touched us. `fee` is gas used times effective gas price, in wei."""
 
     hash: bytes

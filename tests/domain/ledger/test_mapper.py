@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from domain.facts import AnyFact, BlockFinalised, Fact, JobClaimed, JobExpired, Occurrence, Wei, Withdrawn
 from domain.ledger import Ledger, Recorded, UnreadableFact
-from domain.ledger.mapper import FactMapper, Old
+from domain.ledger.mapper import DEFLATED, FactMapper, Old, inflated
 
 SAMPLES = Path(__file__).parent / "samples"
 STORED = [bytes.fromhex(line) for line in (SAMPLES / "facts.txt").read_text().split()]
@@ -67,6 +67,15 @@ def test_amounts_of_wei_may_pass_64_bits_and_stay_wei() -> None:
     assert (back.amount, type(back.amount)) == (2**255 + 1, Wei)
 
 
+def test_a_block_of_many_facts_is_deflated_and_one_stored_plain_is_read_all_the_same() -> None:
+    facts = tuple(Occurrence(JobClaimed(i, b"\1" * 20, i), b"\2" * 20, 0, i) for i in range(50))
+    block = BlockFinalised(7, b"\7" * 32, b"\6" * 32, 1_700_000_000, (), facts)
+    state = MAPPER.encode(block)
+    assert state[:1] == DEFLATED
+    assert len(state) < len(inflated(state)) / 5
+    assert MAPPER.decode(state) == MAPPER.decode(inflated(state)) == block
+
+
 def test_the_tag_is_the_topic_so_that_classes_may_be_renamed() -> None:
     assert MAPPER.to_stored_event(Recorded("s", 1, JobClaimed(1, b"w", 2))).topic == "job.claimed"
 
@@ -83,7 +92,7 @@ def tag_of(state: bytes) -> str:
 @pytest.mark.parametrize("state", STORED, ids=tag_of)
 def test_a_fact_stored_by_an_earlier_release_loads_with_all_it_said(state: bytes) -> None:
     today = MAPPER.encode(MAPPER.decode(state))
-    assert is_within(msgspec.msgpack.decode(state), msgspec.msgpack.decode(today))
+    assert is_within(msgspec.msgpack.decode(state), msgspec.msgpack.decode(inflated(today)))
 
 
 def test_the_samples_hold_every_kind_of_fact() -> None:
@@ -135,6 +144,6 @@ def test_a_fact_that_nobody_knows_any_more_names_its_place_and_the_remedy() -> N
 
 def test_bytes_that_are_no_fact_are_unreadable_not_a_crash() -> None:
     stored = MAPPER.to_stored_event(Recorded("s", 1, JobClaimed(1, b"w", 2)))
-    for state in (b"", b"\xc1", b"\x81", stored.state[:-1], b"\x93\1\2\3"):
+    for state in (b"", b"\xc1", b"\x81", stored.state[:-1], b"\x93\1\2\3", DEFLATED + b"\1nonsense"):
         with pytest.raises(UnreadableFact, match="s version 1"):
             MAPPER.to_domain_event(type(stored)("s", 1, "job.claimed", state))
