@@ -239,7 +239,7 @@ def test_a_full_disk_is_reported_and_leaves_the_ledger_as_it_was(sqlite_url: str
         connection.exec_driver_sql("PRAGMA max_page_count=1")  # type: ignore[attr-defined]
 
     with pytest.raises(LedgerFull, match="free space"):
-        ledger.record(*(at("b", i, "x" * 1000) for i in range(100)))
+        ledger.record(*(at("b", i, "x" * 1000) for i in range(1000)))
     assert ledger.stream("b") == []
     assert ledger.stream("a") == [at("a", 1)]
     ledger.close()
