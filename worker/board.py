@@ -3,84 +3,69 @@
 A job is the fold of its facts. The facts of unfinal blocks are kept by block, so a reorganisation only forgets some.
 """
 
+import copy
 from collections.abc import Iterable, Iterator
-from enum import IntEnum
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from domain.facts import (
-    ChainFact,
-    JobCancelled,
-    JobClaimed,
-    JobCompleted,
-    JobExpired,
-    JobRequested,
-    JobTermsFixed,
-    LeaseExpired,
-    ReceiptAccepted,
-    ReceiptDue,
-)
+from domain.facts import ChainFact, JobRequested
+from domain.jobs import CLOSED, NOBODY, Image, JobFact, State, advance
 
-JobFact = (
-    JobRequested | JobTermsFixed | JobClaimed | LeaseExpired | JobCompleted | ReceiptDue
-    | JobCancelled | JobExpired | ReceiptAccepted
-)  # fmt: skip
-NOBODY = bytes(20)
+AS_IT_IS = Image(address=bytes, holder=bytes)
 
 
-class Status(IntEnum):
-    """The contract's own numbers."""
+class Job(Struct, kw_only=True):
+    """One job of the coordinator; times are Unix seconds and inclusive, as the contract's are.
 
-    OPEN = 1
-    CLAIMED = 2
-    ANSWERED = 3
-    SETTLED = 4
-    CANCELLED = 5
-    EXPIRED = 6
-
-
-class Job(Struct, frozen=True, kw_only=True):
-    """One job of the coordinator; times are Unix seconds and inclusive, as the contract's are."""
+    Who was given one keeps it as it is: `fold` makes another.
+    """
 
     job_id: int
     controller: bytes
     model_id: str
     model_cid: str
     prompt_cid: str
-    status: Status = Status.OPEN
+    state: State = "open"
     worker: bytes = NOBODY
-    lease_until: int = 0
-    receipt_deadline: int = 0
+    lease_until: int | None = None
+    receipt_deadline: int | None = None
     reserved_for: bytes = NOBODY
-    reserved_until: int = 0
+    reserved_until: int | None = None
+    refund_to: bytes = NOBODY
     deadline: int = 0
     escrow: int = 0
     max_tokens: int = 0
     price_prompt_token: int = 0
     price_completion_token: int = 0
     verifier_version: int = 0
+    claims: int = 0
+    response_cid: str | None = None
+    amount: int | None = None
+    refund: int | None = None
 
     @property
     def is_closed(self) -> bool:
-        return self.status >= Status.SETTLED
+        return self.state in CLOSED
 
     def is_held_by(self, worker: bytes, now: float) -> bool:
         """Whether a receipt of `worker` would be taken now."""
         if self.worker != worker:
             return False
-        if self.status == Status.CLAIMED:
-            return now <= self.lease_until
-        return self.status == Status.ANSWERED and now <= self.receipt_deadline
+        if self.state == "claimed":
+            return now <= (self.lease_until or 0)
+        return self.state == "answered" and now <= (self.receipt_deadline or 0)
 
     def is_claimable_by(self, worker: bytes, now: float) -> bool:
         """Whether the contract would lease the job to `worker` now."""
         if now >= self.deadline:
             return False
-        if self.status == Status.CLAIMED:
-            return now > self.lease_until
-        reserved_to_other = self.reserved_for not in (NOBODY, worker) and now <= self.reserved_until
-        return self.status == Status.OPEN and not reserved_to_other
+        if self.state == "claimed":
+            return now > (self.lease_until or 0)
+        return self.state == "open" and not self._is_reserved_from(worker, now)
+
+    def _is_reserved_from(self, worker: bytes, now: float) -> bool:
+        """Until somebody claimed it; the contract tells only reservations that still count."""
+        return self.claims == 0 and self.reserved_for not in (NOBODY, worker) and now <= (self.reserved_until or 0)
 
 
 def fold(job: Job | None, fact: JobFact) -> Job | None:
@@ -93,37 +78,11 @@ def fold(job: Job | None, fact: JobFact) -> Job | None:
             model_cid=fact.model_cid,
             prompt_cid=fact.prompt_cid,
         )
-    return None if job is None else _advance(job, fact)
-
-
-def _advance(job: Job, fact: JobFact) -> Job:
-    match fact:
-        case JobTermsFixed():
-            return replace(
-                job,
-                reserved_for=fact.reserved_for,
-                reserved_until=fact.reserved_until,
-                deadline=fact.deadline,
-                escrow=int(fact.escrow),
-                max_tokens=fact.max_tokens,
-                price_prompt_token=int(fact.price_prompt_token),
-                price_completion_token=int(fact.price_completion_token),
-                verifier_version=fact.verifier_version,
-            )
-        case JobClaimed():
-            return replace(job, status=Status.CLAIMED, worker=fact.worker, lease_until=fact.lease_until)
-        case LeaseExpired():
-            return replace(job, status=Status.OPEN, worker=NOBODY, lease_until=0, reserved_for=NOBODY)
-        case ReceiptDue():
-            return replace(job, status=Status.ANSWERED, receipt_deadline=fact.receipt_deadline)
-        case ReceiptAccepted():
-            return replace(job, status=Status.SETTLED)
-        case JobCancelled():
-            return replace(job, status=Status.CANCELLED)
-        case JobExpired():
-            return replace(job, status=Status.EXPIRED)
-        case _:  # a completion alone changes nothing: ReceiptDue or ReceiptAccepted stands beside it
-            return job
+    if job is None:
+        return None
+    after = copy.copy(job)
+    advance(after, fact, AS_IT_IS)
+    return after
 
 
 class Board:

@@ -7,7 +7,7 @@ from enum import Enum
 
 from msgspec import Struct
 
-from .board import Job, Status
+from .board import Job
 from .journal import Work
 
 ABSENT_S_MAX = 600
@@ -49,7 +49,7 @@ def next_step(work: Work, job: Job | None, worker: bytes, now: float, lease_marg
         return Step(_held(work, job, now, lease_margin_s))
     if job.is_claimable_by(worker, now):
         return Step(Action.AWAIT_CLAIM if work.claim else Action.CLAIM)
-    if job.worker == worker and job.status == Status.ANSWERED:
+    if job.worker == worker and job.state == "answered":
         return Step(Action.ABANDON, "its receipt deadline passed before the proof was on chain")
     if now >= job.deadline:
         return Step(Action.ABANDON, "its deadline passed")
@@ -58,8 +58,8 @@ def next_step(work: Work, job: Job | None, worker: bytes, now: float, lease_marg
 
 def ending(job: Job, worker: bytes) -> str | None:
     """Why a job that is closed for good pays us nothing; None when it does."""
-    if job.status != Status.SETTLED:
-        return f"the job was {job.status.name.lower()}"
+    if job.state != "settled":
+        return f"the job was {job.state}"
     return None if job.worker == worker else f"0x{job.worker.hex()} was paid for it"
 
 
@@ -72,9 +72,9 @@ def is_ours(work: Work, job: Job | None, worker: bytes, now: float) -> bool:
 
 def _held(work: Work, job: Job, now: float, lease_margin_s: float) -> Action:
     if work.answer is None:  # an answer of ours that this journal does not know can be neither proved nor replaced
-        return Action.WAIT if job.status == Status.ANSWERED else Action.GENERATE
+        return Action.WAIT if job.state == "answered" else Action.GENERATE
     if work.settlement is not None:
         return Action.AWAIT_SETTLEMENT
-    if job.status == Status.CLAIMED and job.lease_until - now < lease_margin_s:
+    if job.state == "claimed" and (job.lease_until or 0) - now < lease_margin_s:
         return Action.SEND_ANSWER
     return Action.PROVE if work.receipt is None else Action.SETTLE

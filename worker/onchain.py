@@ -14,6 +14,7 @@ from chain.node import Node
 from chain.pricing import gas_price
 from chain.relaying import Relayer
 from chain.wire import Header, octets, quantity
+from domain.jobs import state_of
 from domain.ledger import Position
 
 from .board import Job
@@ -90,7 +91,8 @@ class OnChain:
             return None
         if isinstance(answer, Exception):
             raise answer
-        return msgspec.convert({**cast(dict[str, Any], answer), "job_id": job_id}, Job)
+        told = cast(dict[str, Any], answer)
+        return msgspec.convert({**told, "job_id": job_id, "state": state_of(told["status"])}, Job)
 
     async def _final_block(self) -> Header | None:
         """The newest block that cannot be reorganised away; None on a chain too young to have one."""

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from chain.errors import Reverted
 from chain.relaying import NonceTaken
 
-from .board import Status
 from .coordinator import Coordinator, Entry, Mined
 from .journal import Abandoned, Journal, SettlementRefused, SettlementSent, Work, WorkFact
 from .settings import Settings
@@ -121,7 +120,7 @@ class Settler:
         current = self._journal.get(work.job_id)
         if current is None or current.end is not None:
             return False
-        return job is None or job.status != Status.SETTLED or job.worker != self._worker
+        return job is None or job.state != "settled" or job.worker != self._worker
 
     def _reason(self, mined: Mined) -> str:
         if mined.succeeded:

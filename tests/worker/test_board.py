@@ -16,7 +16,8 @@ from domain.facts import (
     ReceiptDue,
     Wei,
 )
-from worker.board import NOBODY, Board, Job, Status
+from domain.jobs import NOBODY
+from worker.board import Board, Job
 
 ME, OTHER, CLIENT = b"\x11" * 20, b"\x22" * 20, b"\x33" * 20
 
@@ -75,9 +76,9 @@ def test_an_answered_job_is_held_until_its_receipt_deadline() -> None:
 
 def test_each_ending_closes_a_job() -> None:
     claimed = JobClaimed(1, ME, 200)
-    assert job_after(claimed, accepted()).status == Status.SETTLED
-    assert job_after(JobCancelled(1, CLIENT, Wei(1000))).status == Status.CANCELLED
-    assert job_after(claimed, LeaseExpired(1, ME), JobExpired(1, ME, Wei(1000))).status == Status.EXPIRED
+    assert job_after(claimed, accepted()).state == "settled"
+    assert job_after(JobCancelled(1, CLIENT, Wei(1000))).state == "cancelled"
+    assert job_after(claimed, LeaseExpired(1, ME), JobExpired(1, ME, Wei(1000))).state == "expired"
 
 
 def test_a_reorganisation_takes_back_a_claim_a_settlement_and_a_request() -> None:
@@ -105,7 +106,7 @@ def test_what_is_final_survives_a_reorganisation_above_it() -> None:
 def test_a_job_closed_in_a_final_block_is_told_until_it_is_forgotten() -> None:
     board = Board()
     board.extend(1, [*requested(), JobClaimed(1, ME, 200), accepted()])
-    assert [job.status for job in board.finalise(1)] == [Status.SETTLED]
+    assert [job.state for job in board.finalise(1)] == ["settled"]
     assert [job.job_id for job in board.finalise(2)] == [1]
     board.forget(1)
     assert board.finalise(3) == []

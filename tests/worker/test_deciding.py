@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from domain.facts import Wei
 from tests.worker.test_board import ME, OTHER
-from worker.board import Job, Status
+from worker.board import Job
 from worker.deciding import ABSENT_S_MAX, Action, ending, is_ours, next_step
 from worker.engine import Description, Sampling
 from worker.journal import Abandoned, AnswerMade, ClaimSent, ReceiptProved, Settled, SettlementSent, Work
@@ -14,9 +14,9 @@ NOW, MARGIN = 100.0, 5.0
 OPEN = Job(
     job_id=1, controller=b"\x33" * 20, model_id="m", model_cid="QmM", prompt_cid="QmP", deadline=500, escrow=1000
 )
-MINE = replace(OPEN, status=Status.CLAIMED, worker=ME, lease_until=200)
+MINE = replace(OPEN, state="claimed", worker=ME, lease_until=200)
 THEIRS = replace(MINE, worker=OTHER)
-ANSWERED = replace(MINE, status=Status.ANSWERED, lease_until=0, receipt_deadline=300)
+ANSWERED = replace(MINE, state="answered", lease_until=0, receipt_deadline=300)
 ANSWER = AnswerMade(
     text="Paris",
     response_cid="QmAnswer",
@@ -57,7 +57,7 @@ SENT = replace(PROVED, settlement=SettlementSent("settle", 0), settlements=1)
         (PROVED, replace(MINE, lease_until=104), Action.SEND_ANSWER),
         (SENT, MINE, Action.AWAIT_SETTLEMENT),
         (SENT, ANSWERED, Action.AWAIT_SETTLEMENT),
-        (SENT, replace(MINE, status=Status.SETTLED), Action.WAIT),
+        (SENT, replace(MINE, state="settled"), Action.WAIT),
         (SENT, replace(ANSWERED, receipt_deadline=99), Action.ABANDON),
         (CLAIMED, replace(MINE, lease_until=99, deadline=99), Action.ABANDON),
         (ACCEPTED, replace(OPEN, deadline=99), Action.ABANDON),
@@ -75,14 +75,14 @@ def test_a_job_that_a_reorganisation_took_away_is_waited_for_a_while() -> None:
 
 
 def test_an_unfinal_ending_by_somebody_else_ends_nothing() -> None:
-    for status in (Status.SETTLED, Status.CANCELLED, Status.EXPIRED):
-        assert next_step(PROVED, replace(THEIRS, status=status), ME, NOW, MARGIN).action == Action.WAIT
+    for state in ("settled", "cancelled", "expired"):
+        assert next_step(PROVED, replace(THEIRS, state=state), ME, NOW, MARGIN).action == Action.WAIT
 
 
 def test_a_final_ending_says_why_it_pays_nothing() -> None:
-    assert ending(replace(MINE, status=Status.SETTLED), ME) is None
-    assert ending(replace(THEIRS, status=Status.SETTLED), ME) == f"0x{OTHER.hex()} was paid for it"
-    assert ending(replace(MINE, status=Status.EXPIRED), ME) == "the job was expired"
+    assert ending(replace(MINE, state="settled"), ME) is None
+    assert ending(replace(THEIRS, state="settled"), ME) == f"0x{OTHER.hex()} was paid for it"
+    assert ending(replace(MINE, state="expired"), ME) == "the job was expired"
 
 
 def test_a_job_is_ours_while_we_hold_it_or_our_claim_is_on_its_way() -> None:
