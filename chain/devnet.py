@@ -24,8 +24,6 @@ from chain.errors import AnvilMissing, DevnetFailed, PortInUse, StateDamaged
 
 MNEMONIC = "test test test test test test test test test test test junk"
 LOCAL_ANVIL = Path(".tools/node_modules/.bin/anvil")
-START_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 30.0
 POLL_S = 0.005
 PR_SET_PDEATHSIG = 1
 
@@ -47,6 +45,8 @@ class DevnetSettings(msgspec.Struct, frozen=True, kw_only=True):
     state_interval_s: int = 5
     genesis_time_s: int | None = None
     """Unix seconds of the first block, which anvil makes anew at every start; None: that of the saved state, or now."""
+    timeout_s: float = 30.0
+    """The most that starting, and saving the state at the end, may take."""
     extra: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -94,12 +94,21 @@ class Devnet:
             await asyncio.sleep(pause_s)
         return self
 
+    def check(self) -> None:
+        """Raises DevnetFailed when the chain has ended by itself."""
+        status = None if self._process is None else self._process.poll()
+        if status is None:
+            return
+        how = f"by signal {-status}" if status < 0 else f"with status {status}"
+        kept = f", from {self.settings.state} as it was saved last" if self.settings.state else " anew"
+        raise DevnetFailed(f"the development chain (anvil) ended {how}: start it again, it goes on{kept}")
+
     def stop(self) -> None:
         """Asks anvil to save its state and end, and waits for it."""
         process, self._process = self._process, None
         if process is not None:
             process.terminate()
-            _reap(process)
+            _reap(process, self.settings.timeout_s)
         if self._complaints is not None:
             self._complaints.close()
             self._complaints = None
@@ -144,7 +153,7 @@ class Devnet:
             raise
 
     def _await_port(self) -> Iterator[float]:
-        deadline = time.monotonic() + START_TIMEOUT_S
+        deadline = time.monotonic() + self.settings.timeout_s
         while True:
             process = self._process
             if process is None or process.poll() is not None:
@@ -152,10 +161,11 @@ class Devnet:
             port = _listening_port(process.pid)
             if port is not None:
                 self.port = port
-                _set_clock(self.settings.host, port)
+                _set_clock(self.settings.host, port, self.settings.timeout_s)
                 return
             if time.monotonic() > deadline:
-                raise DevnetFailed(f"anvil does not listen after {START_TIMEOUT_S:.0f} s: is the machine overloaded?")
+                patience_s = self.settings.timeout_s
+                raise DevnetFailed(f"anvil does not listen after {patience_s:.0f} s: is the machine overloaded?")
             yield POLL_S
 
     def _why_it_ended(self) -> DevnetFailed:
@@ -261,10 +271,10 @@ def _listening_port(pid: int) -> int | None:
     return next((each.laddr.port for each in connections if each.status == psutil.CONN_LISTEN), None)
 
 
-def _set_clock(host: str, port: int) -> None:
+def _set_clock(host: str, port: int, timeout_s: float) -> None:
     """Lets the chain's time go on from now instead of from its first block's."""
     call = {"jsonrpc": "2.0", "id": 1, "method": "evm_setTime", "params": [int(time.time())]}
-    connection = HTTPConnection(host, port, timeout=START_TIMEOUT_S)
+    connection = HTTPConnection(host, port, timeout=timeout_s)
     try:
         connection.request("POST", "/", json.dumps(call), {"content-type": "application/json"})
         answer = json.loads(connection.getresponse().read())
@@ -276,9 +286,9 @@ def _set_clock(host: str, port: int) -> None:
         raise DevnetFailed(f"anvil does not take the time: {answer}; install the version that `make setup` does")
 
 
-def _reap(process: "subprocess.Popen[bytes]") -> None:
+def _reap(process: "subprocess.Popen[bytes]", timeout_s: float) -> None:
     try:
-        process.wait(STOP_TIMEOUT_S)
+        process.wait(timeout_s)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
