@@ -22,6 +22,7 @@ from receipts import deployment as pins
 from receipts.content.store import BlockStore
 from receipts.deployment import Deployment
 from receipts.model_manifest import FILE_NAME, model_cid
+from tallystick.forgetting import set_aside
 from tallystick.onchain import reading, sending
 from tallystick.supervising import Supervisor
 from worker import journal
@@ -75,6 +76,8 @@ class Running(Struct, frozen=True):
     deployment_file: Path
     children: Supervisor
     chain: Devnet
+    notice: str | None = None
+    """What a person should know of how it came up."""
 
 
 def plan(root: Path, folder: Path, ports: Ports) -> Plan:
@@ -95,7 +98,9 @@ async def running(plan: Plan, report: Report) -> AsyncIterator[Running]:
         state = DevnetSettings(port=plan.ports.chain, state=plan.folder / "chain.json", state_interval_s=2)
         report("starting the chain")
         chain = await stack.enter_async_context(Devnet(state))
-        children = await stack.enter_async_context(Supervisor(plan.folder / "logs"))
+        children = await stack.enter_async_context(Supervisor(plan.folder / "logs", chain.check))
+        report("asking the chain what it remembers")
+        notice = await _forget_with(plan, chain)
         report("deploying the contracts")
         deployment = await _deployed(plan, chain, children)
         up = Running(
@@ -107,6 +112,7 @@ async def running(plan: Plan, report: Report) -> AsyncIterator[Running]:
             deployment_file=plan.deployment_file,
             children=children,
             chain=chain,
+            notice=notice,
         )
         _write_settings(plan, up)
         await BlockStore(plan.folder / "content").put((plan.model_folder / FILE_NAME).read_bytes())
@@ -122,6 +128,15 @@ def environ_of(plan: Plan) -> dict[str, str]:
     folders = (Path(sys.executable).parent, plan.root / ".tools/node_modules/.bin", os.environ.get("PATH", ""))
     path = os.pathsep.join(map(str, folders))
     return {"PATH": path, "TALLYSTICK_DEPLOYMENT": str(plan.deployment_file), "PYTHONUNBUFFERED": "1"}
+
+
+async def _forget_with(plan: Plan, chain: Devnet) -> str | None:
+    """Sets aside what is on record of blocks that the chain lost when it was killed, and says so."""
+    if not plan.deployment_file.exists():
+        return None
+    deployment = pins.load(plan.deployment_file)
+    async with Node(ChainSettings(rpc_url=chain.url)) as node:
+        return await set_aside(plan.folder, node, deployment)
 
 
 async def _deployed(plan: Plan, chain: Devnet, children: Supervisor) -> Deployment:

@@ -26,10 +26,13 @@ class ChildDied(Exception):
 
 
 class Supervisor:
-    """Owns child processes. `async with` ends what is still running, last started first."""
+    """Owns child processes. `async with` ends what is still running, last started first.
 
-    def __init__(self, logs: Path) -> None:
-        self._logs = logs
+    `check_more` raises when something else that they need has ended.
+    """
+
+    def __init__(self, logs: Path, check_more: Callable[[], None] = lambda: None) -> None:
+        self._logs, self._check_more = logs, check_more
         self._children: dict[str, asyncio.subprocess.Process] = {}
         logs.mkdir(parents=True, exist_ok=True)
 
@@ -68,6 +71,7 @@ class Supervisor:
 
     def check(self) -> None:
         """Raises ChildDied for a child that ended by itself."""
+        self._check_more()
         for name, child in self._children.items():
             if child.returncode is not None:
                 raise ChildDied(name, child.returncode, self.log(name))

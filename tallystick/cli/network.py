@@ -143,10 +143,11 @@ def up(session: Session, folder: Path, chain_port: int, api_port: int, kubo_port
     Example:  tallystick up --api-port 9001
     """
     planned = plan(project_root(), folder.resolve(), Ports(chain_port, api_port, kubo_port))
-    run_async(_up(session.console, planned))
+    run_async(keep_up(session.console, planned))
 
 
-async def _up(console: Console, planned: Plan) -> None:
+async def keep_up(console: Console, planned: Plan) -> None:
+    """Until SIGINT or SIGTERM, or until a process that the network needs has ended: that is raised."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -177,6 +178,8 @@ def _tell_where(console: Console, planned: Plan, up: Running) -> None:
     table.add_row("settings", f"{planned.folder}/serve.toml and work.toml, for --config")
     table.add_row("logs", str(planned.folder / "logs"))
     console.print(table)
+    if up.notice is not None:
+        console.print(f"[yellow]{up.notice}[/]", soft_wrap=True)
     console.print(f'try: tallystick ask "What is a tally stick?" --api-url {up.api_url}')
 
 
