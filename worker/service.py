@@ -5,8 +5,9 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -19,7 +20,7 @@ from chain.signing import Signer
 from chain.watching import RelayPolicy
 from domain.ledger import Ledger
 from receipts.canonical import to_hex
-from receipts.content.access import Content
+from receipts.content.access import Content, Unreachable
 from receipts.content.unixfs import cid_of
 from receipts.deployment import Deployment
 from receipts.keys import load_keys
@@ -47,6 +48,7 @@ from .uplink import Uplink
 from .watching import Watcher
 
 DRAIN_LOOK_S = 0.2
+CONTENT_RETRY_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +84,10 @@ async def run(settings: Settings, parts: Parts) -> None:
 
 async def serve(settings: Settings, parts: Parts, stop: asyncio.Event) -> None:
     """Works until `stop`, then drains. Raises what no waiting will mend."""
-    async with _assembled(settings, parts) as worker:
+    manifest = await _unless(stop, _manifest(settings, parts))
+    if manifest is None:
+        return
+    async with _assembled(settings, parts, manifest) as worker:
         working = asyncio.create_task(worker.work())
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -199,7 +204,7 @@ def _first_of(fault: BaseException) -> BaseException:
 
 
 @contextlib.asynccontextmanager
-async def _assembled(settings: Settings, parts: Parts) -> AsyncIterator[Worker]:
+async def _assembled(settings: Settings, parts: Parts, manifest: bytes) -> AsyncIterator[Worker]:
     deployment, worker = parts.deployment, parts.signer.address
     keys = await asyncio.to_thread(load_keys, Path(parts.receipts.keys_folder))
     keys.require_chain(deployment.chain_id)
@@ -208,7 +213,6 @@ async def _assembled(settings: Settings, parts: Parts) -> AsyncIterator[Worker]:
             f"the keys in {parts.receipts.keys_folder} have digest {to_hex(keys.digest)}, the deployment verifies with "
             f"{deployment.circuit.digest}: name the right keys_folder"
         )
-    manifest = await _manifest(settings, parts)
     identity = Identity(
         chain_id=deployment.chain_id,
         coordinator=deployment.coordinator,
@@ -255,7 +259,7 @@ async def _manifest(settings: Settings, parts: Parts) -> bytes:
     """What the model is made of: from its folder where we run it ourselves, else as the registry names it."""
     registered = (await Contracts(parts.node, parts.deployment).model_terms(settings.model_id)).model_cid
     if settings.engine == "openai":
-        return await parts.content.get(registered)
+        return await _once_reachable(parts.content, registered)
     manifest = await asyncio.to_thread(read_manifest, Path(settings.model_folder))
     if str(cid_of(manifest)) != registered:
         raise UnfitDeployment(
@@ -263,3 +267,28 @@ async def _manifest(settings: Settings, parts: Parts) -> bytes:
             f"{cid_of(manifest)}: register that with `tallystick model`, or name the right model_folder"
         )
     return manifest
+
+
+async def _once_reachable(content: Content, cid: str) -> bytes:
+    """Waits for a content store that does not answer, and says so once."""
+    waiting = False
+    while True:
+        try:
+            return await content.get(cid)
+        except Unreachable as fault:
+            if not waiting:
+                log.warning("waiting for the content store: %s", fault)
+            waiting = True
+            await asyncio.sleep(CONTENT_RETRY_S)
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, bytes]) -> bytes | None:
+    """What `work` comes to, or None when it is told to stop before."""
+    working, stopping = asyncio.ensure_future(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        for task in (working, stopping):
+            task.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)

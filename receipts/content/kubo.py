@@ -87,7 +87,10 @@ class KuboContent:
                         raise TooLarge(f"{self._url} answers {command} with more than {bytes_max} bytes")
         except httpx.HTTPError as fault:
             reason = str(fault) or type(fault).__name__
-            raise Unreachable(f"the IPFS node at {self._url} does not answer {command}: {reason}") from None
+            raise Unreachable(
+                f"the IPFS node at {self._url} does not answer {command} ({reason}): start it, as `tallystick serve` "
+                "does, or name another as kubo_url"
+            ) from None
         if response.status_code != httpx.codes.OK:
             raise self._refusal(command, how.get("arg", ""), response.status_code, body)
         return body

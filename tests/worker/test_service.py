@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from receipts.content.access import Unreachable
+from receipts.content.store import BlockStore
 from receipts.model_manifest import ModelFile, ModelManifest, encode_manifest
 from tests.worker.lab import Lab, price_of, until
 from tests.worker.test_uplink import Api
@@ -112,6 +114,38 @@ async def test_a_job_that_pays_less_than_its_gas_is_left_alone(lab: Lab) -> None
         poor, rich = lab.ask("poor", value=3 * 10**13), lab.ask("rich", value=10**18)
         await until(lambda: lab.status(rich) == SETTLED, "the rich job is settled")
     assert lab.status(poor) == OPEN
+
+
+class AwayContent(BlockStore):
+    """A store that does not answer until it is told to."""
+
+    is_away = True
+
+    async def get(self, cid: str) -> bytes:
+        if self.is_away:
+            raise Unreachable("the store does not answer: start it")
+        return await super().get(cid)
+
+
+async def test_a_worker_waits_for_a_content_store_that_does_not_answer_at_its_start(
+    lab: Lab, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.service.CONTENT_RETRY_S", 0.05)
+    worker, lab.content = lab.network.register_worker(), (away := AwayContent(lab.folder / "content"))
+    async with lab.working(worker):
+        await until(lambda: "waiting for the content store: the store does not" in caplog.text, "it says why it waits")
+        away.is_away = False
+        job_id = lab.ask("patience")
+        await until(lambda: lab.status(job_id) == SETTLED, "the job is settled")
+    assert caplog.text.count("waiting for the content store") == 1
+
+
+async def test_a_worker_that_waits_for_its_content_store_can_be_stopped(
+    lab: Lab, caplog: pytest.LogCaptureFixture
+) -> None:
+    lab.content = AwayContent(lab.folder / "content")
+    async with lab.working(lab.network.workers[0]):
+        await until(lambda: "waiting for the content store" in caplog.text, "it says why it waits")
 
 
 async def test_a_job_too_small_for_its_gas_is_taken_once_gas_is_cheaper(
