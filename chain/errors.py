@@ -5,6 +5,9 @@ ChainError
 │   ├── Unreachable       no connection, or it broke
 │   ├── TooSlow           no answer before the deadline
 │   ├── Overloaded        429 or 5xx; `retry_after_s` when the node said so
+│   ├── Missing           the node does not have it: it lags, or the chain was reorganised
+│   ├── TooMuch           more was asked for at once than is allowed; `suggested` is what would be
+│   │   └── TooManyCalls  in one request, that is
 │   ├── Garbled           an answer that is not what the method promises
 │   └── Distrusted        an answer that contradicts itself, its header or its parent
 └── Fatal                 a person has to change something
@@ -20,7 +23,9 @@ ChainError
 
 
 class ChainError(Exception):
-    """Root of both kinds; never raised itself."""
+    """Root of both kinds; never raised itself. `kind` is the word that it is counted under."""
+
+    kind = "other"
 
 
 class Retryable(ChainError):
@@ -28,31 +33,62 @@ class Retryable(ChainError):
 
 
 class Unreachable(Retryable):
-    """No connection, or it broke before the answer was whole."""
+    """No connection, or it broke before the answer was whole; `kind` says at which step: dns, tls, connect or reset."""
+
+    def __init__(self, message: str, kind: str = "connect") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class TooSlow(Retryable):
     """No answer before the deadline."""
 
+    kind = "timeout"
+
 
 class Overloaded(Retryable):
-    """The node is busy or limits us; `retry_after_s` is what it asked for, if it did."""
+    """The node is busy, or limits us (`kind` is then 429); `retry_after_s` is what it asked for, if it did."""
 
-    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+    def __init__(self, message: str, retry_after_s: float | None = None, kind: str = "5xx") -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.kind = kind
+
+
+class TooMuch(Retryable):
+    """More was asked for than the provider answers at once: ask for less.
+
+    `suggested` is how many blocks it would take, if it said; `is_lasting` when that holds whatever is asked for.
+    """
+
+    kind = "too_much"
+
+    def __init__(self, message: str, suggested: int | None = None, is_lasting: bool = False) -> None:
+        super().__init__(message)
+        self.suggested = suggested
+        self.is_lasting = is_lasting
+
+
+class TooManyCalls(TooMuch):
+    """The provider takes fewer calls in one request; `suggested` is how many, if it said."""
 
 
 class Missing(Retryable):
     """The node does not have what was asked for: it lags, or the chain was reorganised meanwhile."""
 
+    kind = "missing"
+
 
 class Garbled(Retryable):
     """The answer is not JSON, or not of the type that the method promises."""
 
+    kind = "malformed"
+
 
 class Distrusted(Retryable):
     """The answer contradicts itself, its block's header or its parent: it is not believed."""
+
+    kind = "distrusted"
 
 
 class Fatal(ChainError):
@@ -62,6 +98,8 @@ class Fatal(ChainError):
 class WrongChain(Fatal):
     """The node serves another chain than the deployment or the settings name."""
 
+    kind = "wrong_chain"
+
 
 class DeepReorg(Fatal):
     """The chain changed below the last final block."""
@@ -70,10 +108,16 @@ class DeepReorg(Fatal):
 class Refused(Fatal):
     """The node understood the call and will not do it; `code` is its JSON-RPC error code."""
 
+    kind = "refused"
+
     def __init__(self, message: str, code: int = 0, data: object = None) -> None:
         super().__init__(message)
         self.code = code
         self.data = data
+
+
+class Denied(Refused):
+    """This node will not do it, another may: it wants another key or plan, or does not have the method."""
 
 
 class Reverted(Refused):

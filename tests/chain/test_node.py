@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from chain.errors import Garbled, Missing, Overloaded, Refused, Reverted, TooSlow, Unreachable, WrongChain
+from chain.errors import Denied, Garbled, Missing, Overloaded, Refused, Reverted, TooSlow, Unreachable, WrongChain
 from chain.node import Call, Node, pause_before
 from chain.refusals import RpcError, revert_reason, to_error
 from chain.settings import ChainSettings
@@ -116,7 +116,7 @@ async def test_another_chain_than_set_is_refused(proxy: Proxy) -> None:
         (RpcError(-32603, "Internal error"), Overloaded),
         (RpcError(-32000, "header not found"), Missing),
         (RpcError(-32000, "missing trie node 1234"), Missing),
-        (RpcError(-32601, "the method eth_getBlockReceipts does not exist"), Refused),
+        (RpcError(-32601, "the method eth_getBlockReceipts does not exist"), Denied),
         (RpcError(-32602, "invalid argument 0: hex string without 0x prefix"), Refused),
         (RpcError(3, "execution reverted: no such job"), Reverted),
         (RpcError(-32000, "execution reverted"), Reverted),
