@@ -22,9 +22,11 @@ from chain.settings import ChainSettings
 from chain.signing import Signer
 from domain.ledger import Ledger, Tip
 from domain.settings import DomainSettings
+from indexer.enduring import enduring
 from indexer.explorer import Explorer
 from indexer.following import Indexer
 from indexer.integrity import Checks
+from indexer.leading import keep_showing, lead_of, leading, when_free
 from indexer.settings import IndexerSettings
 from receipts.content.store import BlockStore
 from receipts.deployment import Deployment
@@ -53,8 +55,16 @@ class NoOrders:
         )
 
 
+class Shown(Struct, frozen=True):
+    """One chain's ledger and an explorer over it. Several processes may show a ledger, each in its own explorer."""
+
+    ledger: Ledger
+    tip: Tip
+    explorer: Explorer
+
+
 class Index(Struct, frozen=True):
-    """One chain's ledger and explorer, and what keeps them in step with the node."""
+    """What is shown, and what keeps it in step with the node. One process at a time indexes into a ledger."""
 
     ledger: Ledger
     explorer: Explorer
@@ -67,15 +77,15 @@ async def serving(settings: ServeSettings, deployment: Deployment, signer: Signe
     """Indexes and relays while the block lasts; yields the doors to serve. Raises what no waiting will mend."""
     async with AsyncExitStack() as stack:
         chain = await stack.enter_async_context(reading(settings.chain, deployment))
-        index = stack.enter_context(open_index(settings, deployment, chain.node))
+        shown = await stack.enter_async_context(showing(settings, deployment))
         content = await stack.enter_async_context(opened(settings.content))
         orders: Orders = NoOrders()
         if signer is not None:
-            relayer = await stack.enter_async_context(Relayer(chain.node, index.ledger, signer))
+            relayer = await stack.enter_async_context(Relayer(chain.node, shown.ledger, signer))
             orders = RelayedOrders(relayer, chain.contracts, deployment, settings.api.order_wait_s)
         parts = Parts(
-            explorer=index.explorer,
-            ledger=index.ledger,
+            explorer=shown.explorer,
+            ledger=shown.ledger,
             content=content,
             orders=orders,
             chain=NodeReader(chain.node, Contracts(chain.node, deployment)),
@@ -87,7 +97,7 @@ async def serving(settings: ServeSettings, deployment: Deployment, signer: Signe
             name = hashlib.sha256(deployment.coordinator).hexdigest()
             kubo = create_kubo_app(content, name, settings.api.upload_bytes_max, settings.api.cors_origins)
             doors.append(open_door("IPFS RPC", kubo, settings.api.host, settings.api.kubo_port))
-        await stack.enter_async_context(_indexing(index))
+        await stack.enter_async_context(_indexing(settings, deployment, shown, chain.node))
         yield doors
 
 
@@ -101,15 +111,24 @@ async def run_api(settings: ServeSettings, deployment: Deployment, signer: Signe
 async def run_index(settings: ServeSettings, deployment: Deployment) -> None:
     """The indexer alone, until SIGTERM or SIGINT."""
     with _stopping() as stop:
-        async with reading(settings.chain, deployment) as chain:
-            with open_index(settings, deployment, chain.node) as index:
-                async with _indexing(index):
-                    await stop.wait()
+        async with (
+            reading(settings.chain, deployment) as chain,
+            showing(settings, deployment) as shown,
+            _indexing(settings, deployment, shown, chain.node),
+        ):
+            await stop.wait()
 
 
 @contextmanager
 def open_index(settings: ServeSettings, deployment: Deployment, node: Node) -> Iterator[Index]:
     """Opens ledger and explorer, where a crash may have left them, and a follower from there on."""
+    with open_shown(settings, deployment) as shown:
+        yield indexing_into(shown, settings, deployment, node)
+
+
+@contextmanager
+def open_shown(settings: ServeSettings, deployment: Deployment) -> Iterator[Shown]:
+    """Opens ledger and explorer, where a crash may have left them, and shows what they hold."""
     indexing, chain_id = settings.indexer, deployment.chain_id
     Path(indexing.database).parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
@@ -126,24 +145,39 @@ def open_index(settings: ServeSettings, deployment: Deployment, node: Node) -> I
             threads=indexing.threads,
         )
         stack.callback(explorer.close)
-        checks = Checks(
-            ledger,
-            chain_id,
-            node.place,
-            level=indexing.level,
-            blocks_max=indexing.integrity_blocks,
-            open_max_s=indexing.integrity_s,
-        )
-        snapshot = tip.snapshot()
-        checks.recover(snapshot.final)
         explorer.refresh()
-        follower = Follower.of(node, deployment, snapshot.final, snapshot.blocks)
-        yield Index(ledger, explorer, Indexer(ledger, tip, explorer, checks), follower)
+        yield Shown(ledger, tip, explorer)
 
 
 @asynccontextmanager
-async def _indexing(index: Index) -> AsyncIterator[None]:
-    """Indexes while the block lasts; a fatal end of the indexer ends the block with its reason."""
+async def showing(settings: ServeSettings, deployment: Deployment) -> AsyncIterator[Shown]:
+    """The same as soon as the explorer's file is free: another process on the same files leads, and we take over."""
+    async with AsyncExitStack() as stack:
+        shown = await when_free(lambda: stack.enter_context(open_shown(settings, deployment)))
+        yield shown
+
+
+def indexing_into(shown: Shown, settings: ServeSettings, deployment: Deployment, node: Node) -> Index:
+    """Where the last indexer stopped, whoever it was."""
+    indexing, chain_id = settings.indexer, deployment.chain_id
+    checks = Checks(
+        shown.ledger,
+        chain_id,
+        node.place,
+        level=indexing.level,
+        blocks_max=indexing.integrity_blocks,
+        open_max_s=indexing.integrity_s,
+    )
+    snapshot = shown.tip.snapshot()
+    checks.recover(snapshot.final)
+    shown.explorer.refresh()
+    follower = Follower.of(node, deployment, snapshot.final, snapshot.blocks)
+    return Index(shown.ledger, shown.explorer, Indexer(shown.ledger, shown.tip, shown.explorer, checks), follower)
+
+
+@asynccontextmanager
+async def _indexing(settings: ServeSettings, deployment: Deployment, shown: Shown, node: Node) -> AsyncIterator[None]:
+    """Indexes while the block lasts, or stands by; a fatal end of the indexer ends the block with its reason."""
     owner = asyncio.current_task()
     assert owner is not None
 
@@ -151,7 +185,7 @@ async def _indexing(index: Index) -> AsyncIterator[None]:
         if not task.cancelled() and task.exception() is not None:
             owner.cancel()
 
-    task = asyncio.create_task(_follow(index), name="indexer")
+    task = asyncio.create_task(_follow(settings, deployment, shown, node), name="indexer")
     task.add_done_callback(end_block)
     try:
         yield
@@ -165,9 +199,17 @@ async def _indexing(index: Index) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _follow(index: Index) -> None:
-    async with contextlib.aclosing(index.follower.news()) as news:
-        await index.indexer.run(news)
+async def _follow(settings: ServeSettings, deployment: Deployment, shown: Shown, node: Node) -> None:
+    """Shows what another indexer records until we lead, then leads; goes on after what passes, like a full disk."""
+
+    async def lead() -> None:
+        index = await asyncio.to_thread(indexing_into, shown, settings, deployment, node)
+        async with contextlib.aclosing(index.follower.news()) as news:
+            await index.indexer.run(news)
+
+    turn = lead_of(shown.ledger, deployment.chain_id)
+    async with leading(turn, f"chain {deployment.chain_id}", lambda: keep_showing(shown.explorer, shown.tip)):
+        await enduring(lead)
 
 
 @contextmanager

@@ -30,6 +30,7 @@ class Database:
         parsed = parse_url(url)
         self.name = parsed.render_as_string(hide_password=True)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self.file = parsed.database if self.is_sqlite else None
         self._engine = (
             _open_sqlite(parsed, busy_timeout_s) if self.is_sqlite else _open_postgres(parsed, busy_timeout_s)
         )
@@ -64,6 +65,13 @@ class Database:
                 for index in table.indexes:
                     connection.execute(CreateIndex(index, if_not_exists=True))
             reach("ledger.created")
+
+    def connect_alone(self) -> Connection:
+        """A connection outside of transactions and of the pool's reuse, which the caller invalidates and closes."""
+        try:
+            return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        except SQLAlchemyError as fault:
+            raise explain(fault, self.name) or fault from fault
 
     def close(self) -> None:
         self._engine.dispose()

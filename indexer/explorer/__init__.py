@@ -1,7 +1,16 @@
 """The explorer: ledger and tip come in, rows that others may ask for go out. The API reads through this page alone."""
 
 from .digest import Difference, Digest, digest_of_chain, digest_of_ledger
-from .errors import BadCursor, DatabaseDamaged, DatabaseInUse, ExplorerError, LedgerBehind, OtherDatabase
+from .errors import (
+    BadCursor,
+    DatabaseDamaged,
+    DatabaseFailed,
+    DatabaseFull,
+    DatabaseInUse,
+    ExplorerError,
+    LedgerBehind,
+    OtherDatabase,
+)
 from .explorer import Explorer, holds, reached
 from .listing import Page
 from .queries import (
@@ -18,6 +27,8 @@ from .rebuilding import Rebuilt, rebuild
 __all__ = [
     "BadCursor",
     "DatabaseDamaged",
+    "DatabaseFailed",
+    "DatabaseFull",
     "DatabaseInUse",
     "Difference",
     "Digest",

@@ -1,5 +1,6 @@
 """The one owner of the DuckDB file: threads come in, each gets a cursor of its own, and writers take turns."""
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ import duckdb
 
 from domain.faultpoints import reach
 
-from .errors import OtherDatabase, explain
+from .errors import OtherDatabase, explain, explain_write
 from .tables import SCHEMA_VERSION, create
 
 CLOSE_TIMEOUT_S = 10.0
@@ -60,8 +61,13 @@ class Database:
                 yield cursor
                 reach("explorer.before_commit")
                 cursor.commit()
+            except duckdb.Error as fault:
+                _undo(cursor)
+                if told := explain_write(fault, str(self.path)):
+                    raise told from fault
+                raise
             except BaseException:
-                cursor.rollback()
+                _undo(cursor)
                 raise
             reach("explorer.committed")
 
@@ -157,6 +163,12 @@ def _open(path: Path, memory_limit_mib: int, threads: int) -> duckdb.DuckDBPyCon
         return connection
     except duckdb.Error as fault:
         raise explain(fault, str(path)) from fault
+
+
+def _undo(cursor: duckdb.DuckDBPyConnection) -> None:
+    """A commit that failed has rolled back already."""
+    with contextlib.suppress(duckdb.Error):
+        cursor.rollback()
 
 
 def _escaped(path: Path) -> str:

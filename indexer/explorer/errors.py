@@ -3,6 +3,8 @@
 ExplorerError
 ├── DatabaseInUse        another process holds the file
 ├── DatabaseDamaged      the file is no database, or a broken one
+├── DatabaseFull         its disk is full; nothing of the transaction was written
+├── DatabaseFailed       it gave up after a failed write: the process must open it anew
 ├── OtherDatabase        the file holds another chain, or another version of the tables
 ├── LedgerBehind         the file is ahead of the ledger: they do not belong together
 └── BadCursor            a page was asked for with a cursor of another list
@@ -23,6 +25,14 @@ class DatabaseDamaged(ExplorerError):
     pass
 
 
+class DatabaseFull(ExplorerError):
+    pass
+
+
+class DatabaseFailed(ExplorerError):
+    pass
+
+
 class OtherDatabase(ExplorerError):
     pass
 
@@ -33,6 +43,17 @@ class LedgerBehind(ExplorerError):
 
 class BadCursor(ExplorerError):
     pass
+
+
+def explain_write(fault: duckdb.Error, path: str) -> ExplorerError | None:
+    """The fault of a write, in words that say what to do; None for a fault of ours."""
+    if isinstance(fault, duckdb.FatalException):
+        return DatabaseFailed(f"explorer database {path} failed: {fault}: start again, it goes on where it was")
+    if "write" in str(fault).lower() or "No space left" in str(fault):
+        return DatabaseFull(
+            f"explorer database {path}: {fault}: the disk is full or failing; free space beside the file, then go on"
+        )
+    return None
 
 
 def explain(fault: duckdb.Error, path: str) -> ExplorerError:

@@ -1,11 +1,14 @@
-"""A ledger, its tip and an explorer over both, in a folder of the test's own."""
+"""A ledger, its tip and an explorer over both, in a folder of the test's own; and databases for other ledgers."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.domain.conftest import postgres_server, postgres_url, sqlite_url, url
 from tests.indexer.place import Place
+
+__all__ = ["postgres_server", "postgres_url", "sqlite_url", "url"]
 
 
 @pytest.fixture
