@@ -3,7 +3,6 @@
 import asyncio
 import multiprocessing
 import os
-import signal
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -65,10 +64,9 @@ class ProofPool:
 
 
 def _begin(worker_pid: int, nice: int, settings: ReceiptSettings, chain_id: int) -> None:
-
     global _prover
     end_with(worker_pid)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker, which still has receipts to prove
+    os.setpgid(0, 0)  # Ctrl-C, or SIGTERM to the group, is for the worker alone: it still has receipts to prove
     os.nice(nice)
     _prover = load_prover(load_keys(Path(settings.keys_folder)), chain_id, settings.prover, Path(settings.cache_folder))
 

@@ -13,9 +13,13 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from chain.outages import Outage
 from domain.facts import TelemetrySampled
 
 MESSAGES_MAX = 20_000
+RECONNECT_S = 0.2
+OFTEN_S = 20.0
+"""So long after the start, or after the line broke, it is tried again at the shortest pause."""
 RECONNECT_S_MAX = 10.0
 HEARTBEAT_S = 20.0
 HANDSHAKE_S_MAX = 10.0
@@ -59,6 +63,7 @@ class Uplink:
         self._fresh = asyncio.Event()
         self._session: aiohttp.ClientSession | None = None
         self.is_connected = False
+        self._outage = Outage(log, f"the line to {self._url}")
 
     @property
     def is_configured(self) -> bool:
@@ -100,18 +105,20 @@ class Uplink:
             raise DocumentRefused(f"{self._url}/v1/receipts answers {response.status}: {said}")
 
     async def run(self) -> None:
-        """Keeps the line up until cancelled."""
-        pause_s = 0.1
+        """Keeps the line up until cancelled; an API away for moments is tried often, one that stays away less so."""
+        pause_s, away_since = RECONNECT_S, time.monotonic()
         while self.is_configured:
             try:
                 await self._serve()
-                pause_s = 0.1
             except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError, UplinkDown) as fault:
-                log.info("no line to %s: %s; trying again in %.1f s", self._url, fault or type(fault).__name__, pause_s)
-                pause_s = min(RECONNECT_S_MAX, pause_s * 2)
+                self._outage.begin(fault)
             finally:
+                if self.is_connected:
+                    pause_s, away_since = RECONNECT_S, time.monotonic()
                 self.is_connected = False
             await asyncio.sleep(pause_s)
+            if time.monotonic() - away_since > OFTEN_S:
+                pause_s = min(RECONNECT_S_MAX, pause_s * 2)
 
     async def close(self) -> None:
         if self._session is not None:
@@ -137,6 +144,7 @@ class Uplink:
         ) as socket:
             await self._introduce(socket)
             self.is_connected = True
+            self._outage.end()
             sending = asyncio.create_task(self._pump(socket))
             try:
                 async for received in socket:

@@ -1,8 +1,10 @@
 """Whole workers against a real chain: every job answered once, paid once, whatever happens on the way."""
 
 import asyncio
+import os
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 from msgspec.structs import replace
 
@@ -215,6 +217,15 @@ async def test_stopping_finishes_and_settles_what_is_held_and_takes_nothing_new(
         upstream.gate.set()
     assert lab.status(held) == SETTLED
     assert lab.status(late) == OPEN
+
+
+async def test_a_signal_to_the_whole_process_group_does_not_reach_the_provers(lab: Lab) -> None:
+    async with lab.working(lab.network.register_worker()):
+        job_id = lab.ask("prove it")
+        await until(lambda: lab.status(job_id) == SETTLED, "the job is settled")
+        provers = [each.pid for each in psutil.Process().children() if "spawn_main" in " ".join(each.cmdline())]
+        assert provers
+        assert {os.getpgid(pid) for pid in provers}.isdisjoint({os.getpgid(0)})
 
 
 async def test_stopping_is_bounded_and_a_restart_goes_on(lab: Lab, upstream: Upstream) -> None:

@@ -138,6 +138,29 @@ async def test_an_api_that_is_away_holds_nobody_up_and_gets_everything_when_it_i
         await until(lambda: len(api.heard) == 1, "it arrived", 10)
 
 
+async def test_an_api_that_is_not_up_yet_is_tried_often() -> None:
+    tried = 0
+
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal tried
+        tried += 1
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with linked(f"http://127.0.0.1:{port}"):
+            await until(lambda: tried >= 10, "ten times in a few seconds", 8)
+
+
+async def test_a_line_that_breaks_again_and_again_is_opened_again_as_quickly_each_time() -> None:
+    api = Api()
+    async with serving(api), linked(api.url) as uplink:
+        for count in range(1, 8):
+            api.hangs_up_after = count
+            uplink.progress(7, "started")
+            await until(lambda heard=count: len(api.heard) >= heard, "it arrived", 1)  # type: ignore[misc]
+
+
 async def test_a_message_that_the_api_refuses_is_not_sent_again() -> None:
     api = Api()
     api.chokes_on = "proving"
