@@ -32,6 +32,12 @@ def ledger(url: str) -> Iterator[Ledger]:
     ledger.close()
 
 
+def a_leader(url: str) -> "subprocess.Popen[str]":
+    """Another process, which tells whether it leads and holds the lead as long as it lives."""
+    command = [sys.executable, "-c", HOLD, url, str(CHAIN_ID)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
 def test_only_one_holds_the_lead_of_a_chain_and_each_chain_has_its_own(ledger: Ledger) -> None:
     first, second, other = lead_of(ledger, CHAIN_ID), lead_of(ledger, CHAIN_ID), lead_of(ledger, 5)
     assert first.take()
@@ -51,8 +57,7 @@ async def test_who_waits_says_so_and_takes_over_within_five_seconds_of_a_kill(
     ledger: Ledger, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    command = [sys.executable, "-c", HOLD, url, str(CHAIN_ID)]
-    leader = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    leader = a_leader(url)
     waits, leads = asyncio.Event(), asyncio.Event()
 
     async def meanwhile() -> None:
@@ -83,10 +88,14 @@ async def test_who_waits_says_so_and_takes_over_within_five_seconds_of_a_kill(
 async def test_a_lead_that_is_lost_ends_what_is_done_under_it(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("indexer.leading.WATCH_EVERY_S", 0.01)
     turn = lead_of(ledger, CHAIN_ID)
-    with pytest.raises(LeadLost, match="lost the lead of chain 31337"):
+
+    async def lead() -> None:
         async with leading(turn, "chain 31337"):
             turn.release()
             await asyncio.wait_for(asyncio.Event().wait(), 20)
+
+    with pytest.raises(LeadLost, match="lost the lead of chain 31337"):
+        await lead()
 
 
 async def test_what_goes_wrong_while_standing_by_is_told(ledger: Ledger) -> None:
@@ -97,8 +106,7 @@ async def test_what_goes_wrong_while_standing_by_is_told(ledger: Ledger) -> None
         raise ValueError("of standing by")
 
     with pytest.raises(ValueError, match="of standing by"):
-        async with leading(lead_of(ledger, CHAIN_ID), "chain 31337", broken):
-            pass
+        await leading(lead_of(ledger, CHAIN_ID), "chain 31337", broken).__aenter__()
     holder.release()
 
 

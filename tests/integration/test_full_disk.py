@@ -1,5 +1,5 @@
-"""A disk that is full: orders are refused as a whole and readers served; what cannot be indexed ends the process with
-one sentence; and once there is room again everything goes on where it was."""
+"""A full disk: orders are refused as a whole, readers served, and indexing waits and says so; once there is room again
+everything goes on where it was, in the same process or in the next."""
 
 import contextlib
 import shutil
@@ -11,9 +11,9 @@ import pytest
 
 from receipts.content.kubo import KuboContent
 from tests.integration.books import assert_balanced, come_to_rest
-from tests.integration.harness import House, house_on, write_settings
+from tests.integration.harness import House, eventually, house_on, write_settings
 from tests.network import Network
-from tests.worker.lab import MODEL_MANIFEST, price_of
+from tests.worker.lab import MODEL_MANIFEST, price_of, until
 from tests.worker.upstream import Upstream
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network")]
@@ -70,7 +70,10 @@ def house(network: Network, upstream: Upstream, tmp_path: Path, disk: Disk) -> I
         yield house
 
 
-async def test_a_full_disk_refuses_orders_whole_and_ends_indexing_with_one_sentence(house: House, disk: Disk) -> None:
+@pytest.mark.parametrize("dies", [False, True], ids=["waits", "is killed"])
+async def test_a_full_disk_refuses_orders_whole_and_indexing_goes_on_when_there_is_room(
+    house: House, disk: Disk, dies: bool
+) -> None:
     worker = await with_a_worker(house)
     first = await house.order("while there was room")
     await house.settled(first)
@@ -83,13 +86,19 @@ async def test_a_full_disk_refuses_orders_whole_and_ends_indexing_with_one_sente
     assert house.network.call("InferenceCoordinator", "jobCount") == 1
 
     house.network.register_worker(1)
-    assert await house.status_of("serve") == 1, "what cannot be recorded is not indexed"
-    said = house.said("serve")
-    assert "disk is full or failing; free space beside the file, then go on" in said.splitlines()[-1]
-    assert "Traceback" not in said
-
-    disk.free()
-    await house.start("serve")
+    await until(lambda: "indexing waits: " in house.said("serve"), "what cannot be recorded is said")
+    (complaint,) = [line for line in house.said("serve").splitlines() if "indexing waits: " in line]
+    assert "disk is full or failing; free space beside the file, then go on" in complaint
+    async with house.api() as http:
+        assert (await http.get(f"/v1/prompts/{first}")).json()["state"] == "settled", "readers are still served"
+    if dies:
+        await house.kill("serve")
+        disk.free()
+        await house.start("serve")
+    else:
+        disk.free()
+    await eventually(house.is_serving, "it is at the head again")
+    assert "Traceback" not in house.said("serve")
     second = await house.order("too much", key="again")
     await house.settled(second)
     await come_to_rest(house)
