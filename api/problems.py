@@ -6,6 +6,7 @@ from typing import Any
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 from msgspec import Struct
@@ -68,8 +69,16 @@ def misused(request: Request[Any, Any, Any], fault: HTTPException) -> Response[P
     if status >= 500:
         return broken(request, fault)
     remedy = REMEDIES.get(status, REMEDIES[400])
-    problem = Problem(BLANK_TYPE, HTTPStatus(status).phrase, status, _explain(fault), remedy, request.url.path)
+    detail = too_large(request) if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else _explain(fault)
+    problem = Problem(BLANK_TYPE, HTTPStatus(status).phrase, status, detail, remedy, request.url.path)
     return _answer(problem, fault.headers or {})
+
+
+def too_large(request: Request[Any, Any, Any]) -> str:
+    """Names the limit of the route that a body is beyond."""
+    handler = request.route_handler
+    limit = handler.resolve_request_max_body_size() if isinstance(handler, HTTPRouteHandler) else None
+    return f"the body has more than the {limit} bytes that this route takes"
 
 
 def broken(request: Request[Any, Any, Any], fault: Exception) -> Response[Problem]:

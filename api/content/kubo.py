@@ -14,6 +14,7 @@ from litestar.params import QueryParameter
 from msgspec import Struct
 
 from api.given import Given
+from api.problems import too_large
 from receipts.content import unixfs
 from receipts.content.access import BadCid, ContentError, NotFound
 from receipts.content.store import BlockStore
@@ -184,13 +185,14 @@ def _failed(_: Request[Any, Any, Any], fault: ContentError) -> Response[ErrorOut
     return Response(ErrorOut(words, 0), status_code=500)
 
 
-def _misused(_: Request[Any, Any, Any], fault: HTTPException) -> Response[Any]:
+def _misused(request: Request[Any, Any, Any], fault: HTTPException) -> Response[Any]:
     """Kubo answers what it does not route in plain text, and takes POST alone."""
     if fault.status_code in (404, 405):
         text = {404: "404 page not found", 405: "405 - Method Not Allowed"}[fault.status_code]
         return Response(text, status_code=fault.status_code, media_type="text/plain", headers=fault.headers)
     status = 400 if fault.status_code == 422 else fault.status_code
-    return Response(ErrorOut(fault.detail, 1), status_code=status)
+    words = too_large(request) if status == 413 else fault.detail
+    return Response(ErrorOut(words, 1), status_code=status)
 
 
 def _broken(request: Request[Any, Any, Any], fault: Exception) -> Response[ErrorOut]:

@@ -1,6 +1,7 @@
 """/ipfs/{cid} and Kubo's RPC: bytes that hash to their name, in the words that IPFS clients know."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 
 import httpx
@@ -170,4 +171,6 @@ def test_web_pages_of_other_origins_cannot_write(rpc: httpx.Client) -> None:
 
 
 def test_an_upload_beyond_the_limit_is_refused(rpc: httpx.Client) -> None:
-    assert rpc.post("/api/v0/add", files={"file": ("a", bytes(5 << 20))}).status_code == 413
+    refused = rpc.post("/api/v0/add", files={"file": ("a", bytes(5 << 20))})
+    assert refused.status_code == 413
+    assert re.fullmatch("the body has more than the [0-9]+ bytes that this route takes", refused.json()["Message"])
