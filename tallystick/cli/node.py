@@ -43,7 +43,13 @@ def register(session: Session, ram: int, vram: int, cpu: int, stake: int | None,
 
     async def act(sender: Sending) -> TransactionReceipt:
         contracts = sender.chain.contracts
-        value = await contracts.min_stake() if stake is None else stake
+        least = await contracts.min_stake()
+        value = least if stake is None else stake
+        if value < least:
+            raise click.ClickException(
+                f"a stake of {value} wei is too little: a node that may claim stakes {show_wei(least)} ({least} wei) "
+                "or more, and just that without --stake"
+            )
         return await sender.call(contracts.nodes, "registerNode", ram, vram, cpu, value=value)
 
     change_chain(session, flags_of(options), act, "registered")

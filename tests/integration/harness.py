@@ -95,6 +95,10 @@ class House(Lab):
         await self.gone(*names)
         await until(lambda: not any(map(_runs, families)), f"what {names} had started ends with them")
 
+    def signal_group(self, name: str, number: signal.Signals) -> None:
+        """As a terminal or a container's end does: the process and whatever it started are told."""
+        os.killpg(self._processes[name].pid, number)
+
     async def gone(self, *names: str) -> None:
         """Returns when the processes were killed, by whatever hand."""
         await until(lambda: not any(map(self.lives, names)), f"{names} end")

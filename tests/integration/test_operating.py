@@ -1,0 +1,43 @@
+"""What an operator does to a worker: stops it with a signal to everything it started, registers it with a stake."""
+
+import signal
+
+import pytest
+
+from tests.integration.harness import House, tallystick, write_settings
+from tests.worker.lab import until
+from tests.worker.upstream import Upstream
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_to_the_whole_process_group_drains_the_worker(
+    house: House, upstream: Upstream, number: signal.Signals
+) -> None:
+    worker = house.hire()
+    await house.start("serve", worker)
+    upstream.gate.clear()
+    job_id = await house.order("finish this first")
+    await until(lambda: upstream.running == 1, "the worker answers")
+    house.signal_group(worker, number)
+    await until(lambda: "1 jobs to finish" in house.said(worker), "the worker drains")
+    upstream.gate.set()
+    await house.settled(job_id)
+    assert await house.status_of(worker) == 0
+    assert "unfinished" not in house.said(worker)
+
+
+def test_a_stake_below_the_least_is_refused_before_anything_is_sent(house: House) -> None:
+    house.hire()
+    settings = house.folder / "newcomer.toml"
+    wallet = {"development_account": 9}
+    domain = {"ledger_url": f"sqlite:///{house.folder}/new.db"}
+    write_settings(settings, house.serve_settings() | {"wallet": wallet, "domain": domain})
+    least = house.network.call("NodeProfileRegistry", "minStake")
+    before = house.height
+    words = ("--config", str(settings), "node", "register", "--stake", str(least - 1))
+    refused = tallystick(*words, TALLYSTICK_DEPLOYMENT=str(house.network.deployment_file))
+    assert refused.returncode == 1
+    assert f"a node that may claim stakes 0.01 eth ({least} wei) or more" in refused.stderr
+    assert house.height == before
