@@ -10,9 +10,6 @@ from msgspec import Struct
 
 from .rows import GpuRow, OfferRow, Row
 
-_to_json = msgspec.json.Encoder(order="deterministic").encode
-_from_json = msgspec.json.Decoder().decode
-
 
 class Shape(Struct, frozen=True):
     """`sql` is the column's type; `bound` and `shown` are expressions around a parameter and around the column.
@@ -77,7 +74,7 @@ class Kind(Enum):
         bound="make_timestamptz(?::BIGINT * 1000)",
         shown="epoch_us({0}) // 1000",
     )
-    JSON = Shape("JSON", pa.string(), put=lambda value: _to_json(value).decode(), take=_from_json)
+    JSON = Shape("JSON", pa.string())
     TEXTS = Shape("VARCHAR[]", pa.list_(pa.string()), put=list, take=tuple)
     OFFERS = Shape(
         _OFFER_SQL, pa.list_(_OFFER), put=_as_dicts, take=lambda rows: tuple(OfferRow(**row) for row in rows)

@@ -162,7 +162,7 @@ class Explorer:
         retracted = 0
         try:
             with self._shelf.current.writing() as cursor:
-                totals = project(cursor, batch, self._totals, self._recent) if batch else self._totals
+                totals = project(cursor, batch, self._totals, self._recent).totals if batch else self._totals
                 self._overlay.settle(cursor, progress.final_number, recorded)
                 if snapshot:
                     tip = [block for block in snapshot.blocks if block.number > progress.final_number]

@@ -4,11 +4,12 @@ from collections.abc import Callable, Collection, Sequence
 from typing import cast
 
 import duckdb
+from msgspec import Struct
 
 from domain.facts import BlockFinalised
 
 from .batches import Batch
-from .folds import KEYS, Books, Key, Totals, fold_block, touched_jobs, touched_parties
+from .folds import KEYS, Books, Key, Poison, Totals, fold_block, touched
 from .recent import Recent
 from .rows import BlockRow, JobRow, Row
 from .storing import read, shown, store
@@ -18,29 +19,60 @@ Load = Callable[[type[Row], Collection[Key]], list[Row]]
 """Rows as they stand before the fold, by kind and keys."""
 
 
-def fold_blocks(blocks: Sequence[BlockFinalised], totals: Totals, load_rows: Load) -> Books:
-    """The books after these blocks."""
-    books = Books(totals)
-    jobs: list[JobRow] = []
-    for kind, keys in touched_jobs(blocks).items():
-        rows = load_rows(kind, keys)
-        books.know(rows)
-        jobs += [row for row in rows if isinstance(row, JobRow)]
-    for kind, keys in touched_parties(blocks, jobs).items():
-        books.know(load_rows(kind, keys))
-    for block in blocks:
-        fold_block(books, block)
-    return books
+class Folded(Struct, frozen=True):
+    """A batch as the rows that it makes: those of `books`, and those of facts that no block holds."""
+
+    batch: Batch
+    books: Books
+
+    @property
+    def totals(self) -> Totals:
+        return self.books.totals
 
 
-def project(cursor: duckdb.DuckDBPyConnection, batch: Batch, totals: Totals, recent: Recent) -> Totals:
-    """Folds a batch of final facts into `final`; the caller moves the position in the same transaction."""
-    books = fold_blocks(batch.blocks, totals, lambda kind, keys: recent.load(cursor, kind, keys))
-    changes = books.changes()
-    store(cursor, "final", changes)
-    store(cursor, "final", _by_kind(batch.rows))
-    recent.keep(changes)
-    return books.totals
+def fold_blocks(blocks: Sequence[BlockFinalised], totals: Totals, load_rows: Load, *, history: bool = False) -> Books:
+    """The books after these blocks. A fact that breaks its rule is parked: all the others are folded without it."""
+    names = touched(blocks)
+    before: list[Row] = []
+    for kind, keys in names.first().items():
+        before += load_rows(kind, keys)
+    for kind, keys in names.then([row for row in before if isinstance(row, JobRow)]).items():
+        before += load_rows(kind, keys)
+    skipped: dict[tuple[int, int], str] = {}
+    while True:
+        books = Books(totals, history=history, skipped=skipped)
+        books.know(before)
+        try:
+            for block in blocks:
+                fold_block(books, block)
+        except Poison as poison:
+            skipped[poison.place] = poison.reason
+        else:
+            return books
+
+
+def fold_batch(
+    cursor: duckdb.DuckDBPyConnection, batch: Batch, totals: Totals, recent: Recent, *, history: bool = False
+) -> Folded:
+    """Folds a batch of final facts upon the final rows; `cursor` reads what `recent` does not know."""
+    books = fold_blocks(batch.blocks, totals, lambda kind, keys: recent.load(cursor, kind, keys), history=history)
+    recent.keep(books.changes())
+    return Folded(batch, books)
+
+
+def write(cursor: duckdb.DuckDBPyConnection, folded: Folded) -> None:
+    """Writes the rows to `final`; the caller moves the position in the same transaction."""
+    store(cursor, "final", folded.books.changes(), folded.books.replaced())
+    store(cursor, "final", _by_kind(folded.batch.rows))
+
+
+def project(
+    cursor: duckdb.DuckDBPyConnection, batch: Batch, totals: Totals, recent: Recent, *, history: bool = False
+) -> Folded:
+    """Both in one transaction of the caller's."""
+    folded = fold_batch(cursor, batch, totals, recent, history=history)
+    write(cursor, folded)
+    return folded
 
 
 def final_totals(cursor: duckdb.DuckDBPyConnection) -> Totals:

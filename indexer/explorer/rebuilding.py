@@ -78,7 +78,7 @@ def _catch_up(explorer: Explorer, database: Database, upto: int | None) -> None:
         progress, totals = read_progress(cursor), final_totals(cursor)
     for batch in batches(explorer.ledger, explorer.sources, progress.position, explorer.batch_events, upto):
         with database.writing() as cursor:
-            totals = project(cursor, batch, totals, recent)
+            totals = project(cursor, batch, totals, recent).totals
             progress = with_head(advanced(progress, batch, None), None, batch.blocks[-1:])
             write_progress(cursor, progress)
         reach("rebuild.batch")

@@ -5,20 +5,22 @@ changed the row. Times of the chain are Unix seconds; times that a machine measu
 `completed_at`, `SampleRow.sampled_at`, `ReorgRow.seen_at`, `IntegrityRow.checked_at`) are Unix milliseconds.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct
 
-JobState = Literal["open", "claimed", "answered", "settled", "cancelled", "expired"]
+from domain.jobs import State
+
+JobState = State
 ReceiptState = Literal["pending", "verified", "failed", "unproven"]
 NodeState = Literal["active", "unbonding", "withdrawn"]
 
 
-class Row(Struct, frozen=True, gc=False):
-    """Root of all rows."""
+class Row(Struct, gc=False):
+    """Root of all rows. None is changed once it was handed out; the fold alone changes copies of its own."""
 
 
-class JobRow(Row, frozen=True):
+class JobRow(Row):
     """An order: who asked what, at which terms, and how far it came. `worker` is who holds it or answered it."""
 
     job_id: int
@@ -55,7 +57,7 @@ class JobRow(Row, frozen=True):
     is_final: bool = True
 
 
-class ReceiptRow(Row, frozen=True):
+class ReceiptRow(Row):
     """What became of an answer. The last six columns come from the worker's own document, once it was published."""
 
     job_id: int
@@ -89,7 +91,7 @@ class ReceiptRow(Row, frozen=True):
     completed_at: int | None = None
 
 
-class OfferRow(Row, frozen=True):
+class OfferRow(Row):
     """The prices at which a node takes jobs reserved for it."""
 
     model_id: str
@@ -97,7 +99,7 @@ class OfferRow(Row, frozen=True):
     price_completion_token: int
 
 
-class NodeRow(Row, frozen=True):
+class NodeRow(Row):
     """A worker's registration, stake, and what its jobs came to."""
 
     address: str
@@ -120,7 +122,7 @@ class NodeRow(Row, frozen=True):
     is_final: bool = True
 
 
-class ModelRow(Row, frozen=True):
+class ModelRow(Row):
     model_id: str
     model_cid: str
     version: int
@@ -137,7 +139,7 @@ class ModelRow(Row, frozen=True):
     is_final: bool = True
 
 
-class AccountRow(Row, frozen=True):
+class AccountRow(Row):
     """An address's books. What it `ordered` is in escrow, spent, or went back to the refund addresses it named; what it
     `earned` or was `refunded` is credit or withdrawn."""
 
@@ -153,7 +155,11 @@ class AccountRow(Row, frozen=True):
     is_final: bool = True
 
 
-class BlockRow(Row, frozen=True):
+Changing = JobRow | ReceiptRow | NodeRow | ModelRow | AccountRow
+"""Rows that facts of the chain change; `block` is the block that did so last."""
+
+
+class BlockRow(Row):
     """A block that touched us, or that is not final yet, with our books as they stood after it."""
 
     number: int
@@ -168,7 +174,7 @@ class BlockRow(Row, frozen=True):
     is_final: bool = True
 
 
-class TransactionRow(Row, frozen=True):
+class TransactionRow(Row):
     hash: str
     block: int
     index: int
@@ -182,20 +188,20 @@ class TransactionRow(Row, frozen=True):
     is_final: bool = True
 
 
-class EventRow(Row, frozen=True):
-    """A decoded log. In `args`, amounts are decimal text and bytes are `0x` text."""
+class EventRow(Row):
+    """A decoded log. `args` is a JSON object in which amounts are decimal text and bytes are `0x` text."""
 
     block: int
     log_index: int
     tx_hash: str
     contract: str
     name: str
-    args: dict[str, Any]
+    args: str
     job_id: int | None = None
     is_final: bool = True
 
 
-class DocumentRow(Row, frozen=True):
+class DocumentRow(Row):
     """What a worker published about an answer of its own. It becomes part of a receipt only where both agree."""
 
     job_id: int
@@ -209,7 +215,7 @@ class DocumentRow(Row, frozen=True):
     completed_at: int
 
 
-class ParkedRow(Row, frozen=True):
+class ParkedRow(Row):
     """A fact that contradicts what came before it: its event is kept, its consequences are not drawn."""
 
     block: int
@@ -219,7 +225,7 @@ class ParkedRow(Row, frozen=True):
     is_final: bool = True
 
 
-class SampleRow(Row, frozen=True):
+class SampleRow(Row):
     """What a worker's machine reported. Absent means not measured."""
 
     node: str
@@ -230,7 +236,7 @@ class SampleRow(Row, frozen=True):
     gpus: tuple["GpuRow", ...] = ()
 
 
-class GpuRow(Row, frozen=True):
+class GpuRow(Row):
     name: str
     uuid: str
     utilisation_percent: float
@@ -240,7 +246,7 @@ class GpuRow(Row, frozen=True):
     power_w: float | None = None
 
 
-class ReorgRow(Row, frozen=True):
+class ReorgRow(Row):
     """Blocks that were seen, shown as not final, and dropped by the chain."""
 
     reorg: int
@@ -251,7 +257,7 @@ class ReorgRow(Row, frozen=True):
     rows: int
 
 
-class IntegrityRow(Row, frozen=True):
+class IntegrityRow(Row):
     """A range of final blocks, and what was checked about each before it was believed."""
 
     first: int
@@ -264,7 +270,7 @@ class IntegrityRow(Row, frozen=True):
     checked_at: int
 
 
-class Head(Row, frozen=True):
+class Head(Row):
     """How far the explorer can see: its newest block, the time of that (0 before any), and its newest final block."""
 
     number: int
@@ -274,7 +280,7 @@ class Head(Row, frozen=True):
     final_hash: str
 
 
-class StatsRow(Row, frozen=True):
+class StatsRow(Row):
     head: int
     final: int
     head_hash: str
@@ -297,7 +303,7 @@ class StatsRow(Row, frozen=True):
     earned: int
 
 
-class ReconciliationRow(Row, frozen=True):
+class ReconciliationRow(Row):
     """The contracts' books after a block, as indexed: what their balances must cover."""
 
     block: int

@@ -1,6 +1,6 @@
 """Rows to DuckDB and back: structs come in, one or two statements a table go out."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -18,12 +18,18 @@ from .tables import TABLE_OF
 FEW_ROWS = 16  # up to here bound parameters are quicker than an Arrow table
 
 
-def store(cursor: duckdb.DuckDBPyConnection, schema: str, changes: dict[type[Row], list[Row]]) -> None:
-    """Writes all rows; a row with a key replaces the one before."""
+def store(
+    cursor: duckdb.DuckDBPyConnection,
+    schema: str,
+    changes: dict[type[Row], list[Row]],
+    replaced: Mapping[type[Row], Sequence[Key]] | None = None,
+) -> None:
+    """Writes all rows; a row with a key replaces the one before. Who knows which are there says so by `replaced`."""
     for kind, rows in changes.items():
         table = TABLE_OF[kind]
         if table.key:
-            _forget(cursor, schema, table, [getattr(row, table.key) for row in rows])
+            before = [getattr(row, table.key) for row in rows] if replaced is None else replaced.get(kind, ())
+            _forget(cursor, schema, table, before)
         if len(rows) <= FEW_ROWS:
             _insert_few(cursor, schema, table, rows)
         else:
@@ -65,10 +71,14 @@ def read(table: Table, found: Iterable[Sequence[Any]]) -> list[Row]:
     return rows
 
 
-def _forget(cursor: duckdb.DuckDBPyConnection, schema: str, table: Table, keys: list[Key]) -> None:
+def _forget(cursor: duckdb.DuckDBPyConnection, schema: str, table: Table, keys: Sequence[Key]) -> None:
+    if not keys:
+        return
     few = len(keys) <= FEW_ROWS
     wanted = ", ".join("?" * len(keys)) if few else "SELECT unnest(?)"
-    cursor.execute(f"DELETE FROM {schema}.{table.name} WHERE {table.key} IN ({wanted})", keys if few else [keys])
+    cursor.execute(
+        f"DELETE FROM {schema}.{table.name} WHERE {table.key} IN ({wanted})", list(keys) if few else [list(keys)]
+    )
 
 
 def _insert_few(cursor: duckdb.DuckDBPyConnection, schema: str, table: Table, rows: list[Row]) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 
+import msgspec
 import pytest
 
 from domain.facts import ReceiptPublished, Wei
@@ -95,9 +96,9 @@ def test_events_and_transactions_are_found_by_job_block_and_hash(busy: Place) ->
     assert job
     events = queries.events(EventFilter(job_id=3)).rows
     assert events[-2].name == "JobTermsFixed"
-    assert events[-2].args["escrow"] == str(job.escrow)
+    assert msgspec.json.decode(events[-2].args)["escrow"] == str(job.escrow)
     requested = queries.events(EventFilter(job_id=3, name="InferenceRequested")).rows[0]
-    assert requested.args["promptCID"] == job.prompt_cid
+    assert msgspec.json.decode(requested.args)["promptCID"] == job.prompt_cid
     transaction = queries.transaction(job.requested_tx.upper().replace("0X", "0x"))
     assert transaction
     assert transaction.block == requested.block

@@ -1,10 +1,11 @@
-"""The rules: one pure function an aggregate, and the only place that knows them."""
+"""The rules: one function an aggregate, and the only place that knows them."""
 
-from .blocks import fold_block
-from .books import KEYS, Books, Key, Totals
+from .blocks import Poison, fold_block
+from .books import KEYS, Books, Key, Superseded
 from .moment import Moment, Unfoldable, hexed
 from .offchain import OffchainFact, row_of
-from .touching import Keys, touched_jobs, touched_parties
+from .totals import Totals
+from .touching import Keys, touched
 
 __all__ = [
     "KEYS",
@@ -13,11 +14,12 @@ __all__ = [
     "Keys",
     "Moment",
     "OffchainFact",
+    "Poison",
+    "Superseded",
     "Totals",
     "Unfoldable",
     "fold_block",
     "hexed",
     "row_of",
-    "touched_jobs",
-    "touched_parties",
+    "touched",
 ]

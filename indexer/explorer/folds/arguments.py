@@ -1,18 +1,27 @@
-"""A fact of the chain as the log it was: the event's name and its arguments by the names of the ABI."""
+"""A fact of the chain as the log it was: the event's name and its arguments, as JSON by the names of the ABI.
+
+Amounts are decimal text, since JSON's readers lose digits of large numbers, and bytes are `0x` text. A log is worth
+less than a microsecond here, so each kind of fact gets one expression of its own, made from its fields.
+"""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, get_args
 
+import msgspec
 from msgspec.structs import fields
 
 from domain.facts import ChainFact, JobCompleted, JobRequested, LogUnreadable, Wei
 
-from .moment import hexed
+from .moment import address
 
 RENAMED: dict[type, str] = {JobRequested: "InferenceRequested", JobCompleted: "InferenceCompleted"}
 """Facts that bear another name than their event."""
 
 ACRONYMS = {"cid": "CID", "ram": "RAM", "vram": "VRAM", "cpu": "CPU"}
+TEXTS_KEPT = 1 << 15
+
+_encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
 
 def abi_name(field: str) -> str:
@@ -24,24 +33,42 @@ def abi_name(field: str) -> str:
 def name_of(fact: ChainFact) -> str:
     if isinstance(fact, LogUnreadable):
         return fact.event
-    return RENAMED.get(type(fact)) or type(fact).__name__
+    return NAMES[type(fact)]
 
 
-def arguments(fact: ChainFact) -> dict[str, Any]:
-    """Amounts as decimal text, since JSON's readers lose digits of large numbers, and bytes as `0x` text."""
-    return {name: show(getattr(fact, field)) for field, name, show in _FIELDS[type(fact)]}
+def arguments(fact: ChainFact) -> str:
+    """The arguments as a JSON object, its names in alphabetical order."""
+    return _ARGUMENTS[type(fact)](fact)
 
 
-def _as_is(value: Any) -> Any:
-    return value
+@lru_cache(TEXTS_KEPT)
+def quoted(text: str) -> str:
+    """JSON text, remembered: a model's or an answer's name comes again and again."""
+    return _encode(text).decode()
 
 
-_SHOWN: dict[Any, Callable[[Any], Any]] = {
-    bytes: hexed,
-    Wei: str,
-    tuple[bytes, ...]: lambda many: [hexed(raw) for raw in many],
+def many(raws: tuple[bytes, ...]) -> str:
+    return _encode([address(raw) for raw in raws]).decode()
+
+
+_SHOWN: dict[Any, tuple[str, str]] = {
+    int: ("%d", "fact.{0}"),
+    Wei: ('"%d"', "fact.{0}"),
+    bytes: ('"0x%s"', "fact.{0}.hex()"),
+    str: ("%s", "quoted(fact.{0})"),
+    bool: ("%s", "'true' if fact.{0} else 'false'"),
+    tuple[bytes, ...]: ("%s", "many(fact.{0})"),
 }
-_FIELDS = {
-    kind: tuple((field.name, abi_name(field.name), _SHOWN.get(field.type, _as_is)) for field in fields(kind))
-    for kind in get_args(ChainFact)
-}
+"""How a field of each type is shown: its place in the text, and the expression that goes there."""
+
+
+def _arguments_of(kind: type) -> Callable[[Any], str]:
+    shown = sorted((abi_name(field.name), field.name, *_SHOWN[field.type]) for field in fields(kind))
+    text = "{" + ",".join(f'"{name}":{place}' for name, _, place, _ in shown) + "}"
+    values = ", ".join(expression.format(field) for _, field, _, expression in shown)
+    made: Callable[[Any], str] = eval(f"lambda fact: {text!r} % ({values},)", {"quoted": quoted, "many": many})
+    return made
+
+
+NAMES: dict[type, str] = {kind: RENAMED.get(kind, kind.__name__) for kind in get_args(ChainFact)}
+_ARGUMENTS: dict[type, Callable[[Any], str]] = {kind: _arguments_of(kind) for kind in get_args(ChainFact)}

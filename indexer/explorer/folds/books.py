@@ -1,14 +1,19 @@
-"""The working set of a fold: rows as they were come in by `know`, rows as they became go out by `changes`."""
+"""The working set of a fold: rows as they were come in by `know`, rows as they became go out by `changes`.
 
+A row that was handed in or out is never changed: the fold changes copies of its own, one a batch however many facts
+concern the row, and tells with `superseded` what each block replaced, if anyone wants to know.
+"""
+
+import copy
 from collections.abc import Iterable
-from typing import TypeVar, cast
-
-from msgspec import Struct
+from typing import Any, Generic, TypeVar, cast
 
 from ..rows import AccountRow, DocumentRow, JobRow, ModelRow, NodeRow, ReceiptRow, Row
+from .totals import Sums, Totals
 
 Key = int | str
 R = TypeVar("R", bound=Row)
+C = TypeVar("C", JobRow, ReceiptRow, NodeRow, ModelRow, AccountRow)
 
 KEYS: dict[type[Row], str] = {
     JobRow: "job_id",
@@ -20,60 +25,98 @@ KEYS: dict[type[Row], str] = {
 }
 """Rows that change, and the field that names them; all others are only ever added."""
 
+Superseded = list[tuple[Row, int]]
+"""Rows as they were, each with the block that replaced it."""
 
-class Totals(Struct, frozen=True):
-    """What the contracts owe: escrow of open jobs, credit to be withdrawn, stakes of nodes (wei)."""
 
-    open_escrow: int = 0
-    credit: int = 0
-    stakes: int = 0
+class Kept(Generic[C]):
+    """The rows of one kind by key."""
+
+    def __init__(self, superseded: Superseded | None) -> None:
+        self.known: dict[Key, C] = {}
+        self.changed: dict[Key, C] = {}
+        self._superseded = superseded
+
+    def get(self, key: Key) -> C | None:
+        """The row as it is now, to be read only."""
+        return self.changed.get(key) or self.known.get(key)
+
+    def own(self, key: Key, block: int) -> C | None:
+        """The row as it is now, to be changed by a fact of block `block`."""
+        row = self.changed.get(key)
+        if row is None:
+            before = self.known.get(key)
+            if before is None:
+                return None
+            if self._superseded is not None and before.block != block:
+                self._superseded.append((before, block))
+            row = self.changed[key] = copy.copy(before)
+        elif self._superseded is not None and row.block != block:
+            self._superseded.append((copy.copy(row), block))
+        return row
+
+    def put(self, key: Key, row: C) -> None:
+        """A row that begins, or begins anew."""
+        before = self.get(key)
+        if self._superseded is not None and before is not None and before.block != row.block:
+            self._superseded.append((before, row.block))
+        self.changed[key] = row
 
 
 class Books:
-    """Rows by kind and key, the running totals over all of them, and what is new since `know`."""
+    """Rows by kind and key, the running sums over all of them, and what is new since `know`.
 
-    def __init__(self, totals: Totals) -> None:
-        self.totals = totals
+    With `history`, `superseded` tells every row version that a later block replaced. `skipped` are the places
+    (block, log index) of facts that are to be parked unread, each with the reason.
+    """
+
+    def __init__(
+        self, totals: Totals, *, history: bool = False, skipped: dict[tuple[int, int], str] | None = None
+    ) -> None:
+        self.superseded: Superseded = []
+        told = self.superseded if history else None
+        self.sums = Sums(totals.open_escrow, totals.credit, totals.stakes)
+        self.skipped = skipped or {}
         self.added: dict[type[Row], list[Row]] = {}
-        self._rows: dict[type[Row], dict[Key, Row]] = {kind: {} for kind in KEYS}
-        self._changed: dict[type[Row], dict[Key, Row]] = {kind: {} for kind in KEYS}
+        self.jobs: Kept[JobRow] = Kept(told)
+        self.receipts: Kept[ReceiptRow] = Kept(told)
+        self.nodes: Kept[NodeRow] = Kept(told)
+        self.models: Kept[ModelRow] = Kept(told)
+        self.accounts: Kept[AccountRow] = Kept(told)
+        self._kept: dict[type[Row], Kept[Any]] = {
+            JobRow: self.jobs,
+            ReceiptRow: self.receipts,
+            NodeRow: self.nodes,
+            ModelRow: self.models,
+            AccountRow: self.accounts,
+        }
+
+    @property
+    def totals(self) -> Totals:
+        return self.sums.now()
 
     def know(self, rows: Iterable[Row]) -> None:
         """Rows as they stand before the fold."""
         for row in rows:
-            kind = type(row)
-            self._rows[kind][getattr(row, KEYS[kind])] = row
+            self._kept[type(row)].known[getattr(row, KEYS[type(row)])] = row
 
     def get(self, kind: type[R], key: Key) -> R | None:
-        return cast("R | None", self._rows[kind].get(key))
-
-    def put(self, row: Row) -> None:
-        """The row after a fact. The totals follow from what it changes."""
-        kind = type(row)
-        key: Key = getattr(row, KEYS[kind])
-        self._count(row, self._rows[kind].get(key))
-        self._rows[kind][key] = row
-        self._changed[kind][key] = row
+        return cast("R | None", self._kept[kind].get(key))
 
     def add(self, row: Row) -> None:
-        self.added.setdefault(type(row), []).append(row)
+        self.rows(type(row)).append(row)
+
+    def rows(self, kind: type[Row]) -> list[Row]:
+        """The rows of a kind that is only ever added to."""
+        return self.added.setdefault(kind, [])
 
     def changes(self) -> dict[type[Row], list[Row]]:
         """Every row that is new or another than before, by kind."""
-        changed = {kind: list(rows.values()) for kind, rows in self._changed.items() if rows}
-        return changed | self.added
+        changed: dict[type[Row], list[Row]] = {
+            kind: list(kept.changed.values()) for kind, kept in self._kept.items() if kept.changed
+        }
+        return changed | {kind: rows for kind, rows in self.added.items() if rows}
 
-    def _count(self, row: Row, before: Row | None) -> None:
-        match row:
-            case AccountRow():
-                was = cast("AccountRow | None", before)
-                self.totals = Totals(
-                    self.totals.open_escrow + row.open_escrow - (was.open_escrow if was else 0),
-                    self.totals.credit + row.credit - (was.credit if was else 0),
-                    self.totals.stakes,
-                )
-            case NodeRow():
-                stake = cast("NodeRow", before).stake if before else 0
-                if stake != row.stake:
-                    stakes = self.totals.stakes + row.stake - stake
-                    self.totals = Totals(self.totals.open_escrow, self.totals.credit, stakes)
+    def replaced(self) -> dict[type[Row], list[Key]]:
+        """The keys of changed rows that were there before: all others are new, and nothing need be looked for."""
+        return {kind: [key for key in kept.changed if key in kept.known] for kind, kept in self._kept.items()}

@@ -1,43 +1,15 @@
 """What one fact does to one model: its entry in the registry, and how often it was asked and paid for."""
 
-from msgspec.structs import replace
-
 from domain.facts import JobRequested, ModelActivated, ModelPriced, ModelRegistered, ModelUpdated, ReceiptAccepted
 
 from ..rows import ModelRow
-from .moment import Moment, Unfoldable
+from .moment import Moment
 
-ModelFact = ModelRegistered | ModelUpdated | ModelActivated | ModelPriced | JobRequested | ReceiptAccepted
-
-
-def fold_model(model: ModelRow | None, moment: Moment, fact: ModelFact) -> ModelRow:
-    """The model after `fact`."""
-    if isinstance(fact, ModelRegistered):
-        return _registered(model, moment, fact)
-    if model is None:
-        raise Unfoldable(f"model {fact.model_id!r} was never registered")
-    match fact:
-        case ModelUpdated():
-            return replace(model, model_cid=fact.model_cid, version=fact.version, block=moment.block)
-        case ModelActivated():
-            return replace(model, is_active=fact.is_active, block=moment.block)
-        case ModelPriced():
-            return replace(
-                model,
-                price_prompt_token=int(fact.price_prompt_token),
-                price_completion_token=int(fact.price_completion_token),
-                max_tokens=fact.max_tokens,
-                block=moment.block,
-            )
-        case JobRequested():
-            return replace(model, jobs=model.jobs + 1, block=moment.block)
-        case ReceiptAccepted():
-            return replace(model, settled=model.settled + 1, block=moment.block)
+ModelFact = ModelUpdated | ModelActivated | ModelPriced | JobRequested | ReceiptAccepted
 
 
-def _registered(model: ModelRow | None, moment: Moment, fact: ModelRegistered) -> ModelRow:
-    if model is not None:
-        raise Unfoldable(f"model {fact.model_id!r} was registered before")
+def begin_model(moment: Moment, fact: ModelRegistered) -> ModelRow:
+    """Its prices follow in the next log."""
     return ModelRow(
         model_id=fact.model_id,
         model_cid=fact.model_cid,
@@ -53,3 +25,21 @@ def _registered(model: ModelRow | None, moment: Moment, fact: ModelRegistered) -
         registered_at=moment.at,
         block=moment.block,
     )
+
+
+def fold_model(model: ModelRow, moment: Moment, fact: ModelFact) -> None:
+    """Changes `model`, which must be the caller's own copy, to what it is after `fact`."""
+    model.block = moment.block
+    match fact:
+        case JobRequested():
+            model.jobs += 1
+        case ReceiptAccepted():
+            model.settled += 1
+        case ModelUpdated():
+            model.model_cid, model.version = fact.model_cid, fact.version
+        case ModelActivated():
+            model.is_active = fact.is_active
+        case ModelPriced():
+            model.price_prompt_token = int(fact.price_prompt_token)
+            model.price_completion_token = int(fact.price_completion_token)
+            model.max_tokens = fact.max_tokens
