@@ -30,6 +30,7 @@ class Effort:
         self._since: dict[Stage, float] = {}
         self._spent = dict.fromkeys(STAGES, 0.0)
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._noted: dict[str, int] = {}
 
     @contextmanager
     def on(self, stage: Stage) -> Iterator[None]:
@@ -44,6 +45,13 @@ class Effort:
         """So many more of `what`, of one kind: `count("provider_errors", "429")`, `count("logs", many=812)`."""
         with self._lock:
             self._counts[what, kind] += many
+
+    def note(self, what: str, value: int) -> None:
+        """What stands now, in place of what stood before: `note("head", 812)`."""
+        self._noted[what] = value
+
+    def noted(self, what: str) -> int | None:
+        return self._noted.get(what)
 
     def seconds(self) -> dict[Stage, float]:
         """How long each stage was busy until now."""

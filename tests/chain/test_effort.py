@@ -74,6 +74,14 @@ def test_what_is_counted_is_told_by_kind() -> None:
     assert effort.counted("reorgs") == {}
 
 
+def test_what_is_noted_stands_until_it_is_noted_anew() -> None:
+    effort = Effort()
+    assert effort.noted("head") is None
+    effort.note("head", 811)
+    effort.note("head", 812)
+    assert effort.noted("head") == 812
+
+
 def test_threads_lose_no_count_and_no_stage() -> None:
     clock = Clock()
     effort = Effort(clock)
