@@ -181,8 +181,8 @@ def _writer(kind: str) -> Callable[[Any], bytes]:
     if kind == "address":
         return lambda raw: bytes(12) + raw
     if kind == "bytes32":
-        return lambda raw: raw  # type: ignore[no-any-return]
-    return lambda number: number.to_bytes(WORD, "big")  # type: ignore[no-any-return]
+        return lambda raw: raw
+    return lambda number: number.to_bytes(WORD, "big")
 
 
 def _text(value: str) -> bytes:
@@ -192,7 +192,9 @@ def _text(value: str) -> bytes:
 
 def _laid_out(values: Sequence[tuple[bytes, bool]]) -> bytes:
     """Arguments one after another; the long ones behind them, with their places in the row."""
-    head, tail, at = [], [], WORD * len(values)
+    head: list[bytes] = []
+    tail: list[bytes] = []
+    at = WORD * len(values)
     for written, is_long in values:
         head.append((at + sum(map(len, tail))).to_bytes(WORD, "big") if is_long else written)
         if is_long:

@@ -15,7 +15,7 @@ COMMANDS = {
     "demo": ("tallystick.cli.network", "demo"),
     "up": ("tallystick.cli.network", "up"),
     "deploy": ("tallystick.cli.network", "deploy"),
-    "index": ("tallystick.cli.serving", "index"),
+    "index": ("tallystick.cli.indexing", "index"),
     "serve": ("tallystick.cli.serving", "serve"),
     "work": ("tallystick.cli.working", "work"),
     "ask": ("tallystick.cli.asking", "ask"),

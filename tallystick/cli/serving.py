@@ -1,4 +1,4 @@
-"""`tallystick index` and `tallystick serve`: the chain is followed, and what it says is served."""
+"""`tallystick serve`: the chain of a deployment is followed, and what it says is served."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from domain.settings import DomainSettings
 from indexer.settings import IndexerSettings
 from receipts import deployment as pins
 from receipts.deployment import Deployment
-from tallystick import serving
+from tallystick import indexing, serving
 from tallystick.cli.options import chain_options, wallet_options
 from tallystick.cli.sending import ChainFlags, flags_of, wallet_of
 from tallystick.cli.session import Session, pass_session, run_async, start_logging
@@ -21,21 +21,15 @@ DATABASE = ".tallystick/explorer.duckdb"
 database_option = click.option("--database", help=f"The explorer's DuckDB file [default: {DATABASE}].")
 
 
-@click.command()
-@database_option
-@click.option("--ledger-url", help="SQLite file or PostgreSQL that keeps the facts [default: .tallystick].")
-@chain_options
-@pass_session
-def index(session: Session, database: str | None, **options: Any) -> None:
-    """Follows the chain into the ledger and DuckDB, without serving anything, until Ctrl-C.
-
-    \b
-    Example:  tallystick index --rpc-url http://127.0.0.1:8545 --deployment deployment.json
-    """
+def index_deployment(
+    session: Session, database: str | None, level: str | None, finality: str | None, **options: Any
+) -> None:
+    """Follows the chain of a deployment into the ledger and DuckDB, without serving anything, until Ctrl-C."""
     start_logging()
     flags = flags_of(options)
     deployment = pins.load(flags.deployment)
-    run_async(serving.run_index(_settings(session, flags, deployment, database), deployment))
+    settings = _settings(session, flags, deployment, database, level=level, finality=finality)
+    run_async(indexing.run_index(settings, deployment))
 
 
 @click.command()
@@ -65,14 +59,25 @@ def serve(
 
 
 def _settings(
-    session: Session, flags: ChainFlags, deployment: Deployment, database: str | None, api: ApiSettings | None = None
+    session: Session,
+    flags: ChainFlags,
+    deployment: Deployment,
+    database: str | None,
+    api: ApiSettings | None = None,
+    level: str | None = None,
+    finality: str | None = None,
 ) -> serving.ServeSettings:
     filed = session.sources.file.get("indexer", {})
     return serving.ServeSettings(
-        chain=session.settings(ChainSettings, rpc_url=flags.rpc_url, ws_url=flags.ws_url),
+        chain=session.settings(
+            ChainSettings, rpc_url=flags.rpc_url, ws_url=flags.ws_url, level=level, finality=finality
+        ),
         domain=session.settings(DomainSettings, ledger_url=flags.ledger_url),
         indexer=session.settings(
-            IndexerSettings, database=database or filed.get("database", DATABASE), chain_id=deployment.chain_id
+            IndexerSettings,
+            database=database or filed.get("database", DATABASE),
+            chain_id=deployment.chain_id,
+            level=level,
         ),
         content=session.settings(ContentSettings),
         api=api or session.settings(ApiSettings),

@@ -1,0 +1,47 @@
+"""An order comes in; it is carried out with a bar, a last line, and an end by Ctrl-C, SIGTERM or at the head."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import click
+
+from tallystick.solo.running import Order, Progress, index, opened
+from tallystick.solo.telling import last_line, showing
+
+
+async def run(order: Order) -> None:
+    """Raises what no waiting will mend. However it ends, what was indexed stays, and the next run goes on there."""
+    began = time.monotonic()
+    async with opened(order) as (node, ground, store), _interruptible():
+        progress = Progress(order.subject.first, ground.head)
+        async with showing(progress):
+            await index(order, node, store, progress)
+        click.echo(last_line(store.rows(), progress, began, store.settings.level))
+
+
+@asynccontextmanager
+async def _interruptible() -> AsyncIterator[None]:
+    """SIGTERM and SIGINT end the block early and quietly."""
+    loop, owner = asyncio.get_running_loop(), asyncio.current_task()
+    assert owner is not None
+    stopped = False
+
+    def stop() -> None:
+        nonlocal stopped
+        stopped = True
+        owner.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not stopped:
+            raise
+        owner.uncancel()
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)

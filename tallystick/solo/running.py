@@ -1,0 +1,118 @@
+"""A node, what to index and a folder come in; the folder's tables follow the chain until they are told not to.
+
+What only indexing needs is imported while the node answers the first questions: the command is quick to start.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from chain.node import Node
+from chain.settings import ChainSettings
+from chain.wire import quantity
+from tallystick.solo.folder import check_folder, pins_of
+from tallystick.solo.subject import Subject
+from tallystick.solo.survey import Ground, survey
+
+if TYPE_CHECKING:
+    from chain.news import News
+    from indexer.settings import IndexerSettings
+    from tallystick.solo.store import Store
+
+EXPLORER = "explorer.duckdb"
+QUIET_S = 0.02
+"""At the head nothing more comes at once: what makes blocks final there is asked and told within this time."""
+
+
+class Order(Struct, frozen=True):
+    """What the command was told. `settings` makes those of the indexer's room from its file and its chain."""
+
+    chain: ChainSettings
+    subject: Subject
+    data: Path
+    settings: Callable[[Path, int], "IndexerSettings"]
+    until_caught_up: bool = False
+
+
+class Progress:
+    """How far the index is, for whoever shows it."""
+
+    def __init__(self, first: int, head: int) -> None:
+        self.first = self.block = first
+        self.head = head
+
+    @property
+    def blocks(self) -> int:
+        return self.block - self.first + 1
+
+
+@asynccontextmanager
+async def opened(order: Order) -> AsyncIterator[tuple[Node, Ground, "Store"]]:
+    """The node, asked and found to be the right one, and the store that the folder holds."""
+    async with Node(order.chain) as node:
+        loading = asyncio.create_task(asyncio.to_thread(_load))
+        try:
+            ground = await survey(node, order.subject)
+        except BaseException:
+            await asyncio.gather(loading, return_exceptions=True)
+            raise
+        open_store = await loading
+        settings = order.settings(order.data / EXPLORER, ground.chain_id)
+        check_folder(order.data, pins_of(order.subject, ground.chain_id, ground.genesis_hash))
+        with open_store(order, settings, ground) as store:
+            yield node, ground, store
+
+
+async def index(order: Order, node: Node, store: "Store", progress: Progress) -> None:
+    """Follows the chain, or ends at its head where the order says so. Raises what no waiting will mend."""
+    from indexer.enduring import enduring
+    from indexer.leading import lead_of, leading
+
+    async def lead() -> None:
+        follower, indexer = await asyncio.to_thread(store.resume, order, node)
+        told = follower.news()
+        async with contextlib.aclosing(_watched(told, node, progress, order.until_caught_up)) as news:
+            await indexer.run(news)
+
+    chain_id = store.tip.chain_id
+    async with leading(lead_of(store.ledger, chain_id), f"chain {chain_id}"):
+        await enduring(lead)
+
+
+async def _watched(
+    told: AsyncGenerator["News", None], node: Node, progress: Progress, until_caught_up: bool
+) -> AsyncGenerator["News", None]:
+    """The same news, counted; they end at the head where that is wanted."""
+    from chain.news import Extended
+
+    async with contextlib.aclosing(told):
+        waiting: asyncio.Task[News] | None = None
+        try:
+            while True:
+                waiting = asyncio.ensure_future(anext(told))
+                level = until_caught_up and progress.block >= progress.head
+                done, _ = await asyncio.wait((waiting,), timeout=QUIET_S if level else None)
+                if not done:
+                    progress.head = quantity(await node.call("eth_blockNumber", kind=str))
+                    if progress.block >= progress.head:
+                        return
+                    await asyncio.wait((waiting,))
+                each = waiting.result()
+                if isinstance(each, Extended):
+                    progress.block = each.block.number
+                yield each
+        finally:
+            if waiting is not None:
+                waiting.cancel()
+                await asyncio.gather(waiting, return_exceptions=True)
+
+
+def _load() -> Callable[..., contextlib.AbstractContextManager["Store"]]:
+    from tallystick.solo.store import open_store
+
+    return open_store

@@ -1,0 +1,76 @@
+"""A folder and what it is for come in; its ledger and tables are opened, and indexed into from where they stand."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from chain.decoding import Decoder
+from chain.following import Follower
+from chain.identity import Pins
+from chain.node import Node
+from domain.ledger import Ledger, Tip
+from indexer.explorer import Explorer
+from indexer.following import Indexer
+from indexer.integrity import Checks
+from indexer.settings import IndexerSettings
+from tallystick.solo.survey import Ground
+
+if TYPE_CHECKING:
+    from tallystick.solo.running import Order
+
+LEDGER = "ledger.db"
+
+
+class Store(Struct, frozen=True):
+    """What the folder holds, opened."""
+
+    ledger: Ledger
+    tip: Tip
+    tables: Explorer
+    settings: IndexerSettings
+    ground: Ground
+
+    def rows(self) -> int:
+        """How many events the tables hold."""
+        with self.tables.database.reading() as cursor:
+            return int(cursor.execute("SELECT count(*) FROM events").fetchall()[0][0])
+
+    def resume(self, order: "Order", node: Node) -> tuple[Follower, Indexer]:
+        """Goes on where the folder ends."""
+        checks = Checks(
+            self.ledger,
+            self.ground.chain_id,
+            node.place,
+            level=self.settings.level,
+            blocks_max=self.settings.integrity_blocks,
+            open_max_s=self.settings.integrity_s,
+        )
+        snapshot = self.tip.snapshot()
+        checks.recover(snapshot.final)
+        self.tables.refresh()
+        pins = Pins(self.ground.chain_id, order.subject.first, self.ground.genesis_hash)
+        decoder = Decoder((each.address, each.abi) for each in order.subject.contracts)
+        follower = Follower(node, decoder, pins, snapshot.final, snapshot.blocks)
+        return follower, Indexer(self.ledger, self.tip, self.tables, checks)
+
+
+@contextmanager
+def open_store(order: "Order", settings: IndexerSettings, ground: Ground) -> Iterator[Store]:
+    """Opens what is there, or begins it."""
+    with ExitStack() as stack:
+        ledger = Ledger(f"sqlite:///{order.data / LEDGER}")
+        stack.callback(ledger.close)
+        tip = Tip(ledger, ground.chain_id)
+        tables = Explorer(
+            settings.database,
+            ledger,
+            tip,
+            coordinator=order.subject.coordinator,
+            batch_events=settings.batch_events,
+            memory_limit_mib=settings.memory_limit_mib,
+            threads=settings.threads,
+        )
+        stack.callback(tables.close)
+        yield Store(ledger, tip, tables, settings, ground)
