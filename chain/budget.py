@@ -11,14 +11,15 @@ class Budget:
 
     def take(self, calls: int, now: float) -> float:
         """Takes so many calls out, and tells how many seconds to wait before they may be made."""
-        if not self._interval_s:
-            return 0.0
-        full = now - self._burst_s
-        spent_until = full if self._spent_until is None else max(self._spent_until, full)
-        self._spent_until = spent_until + calls * self._interval_s
-        return max(0.0, self._spent_until - now)
-
-    def hold(self, until: float) -> None:
-        """Grants nothing before `until`: the provider itself said when to come back."""
+        wait_s = self.wait_s(calls, now)
         if self._interval_s:
-            self._spent_until = max(self._spent_until or until, until)
+            self._spent_until = self._from(now) + calls * self._interval_s
+        return wait_s
+
+    def wait_s(self, calls: int, now: float) -> float:
+        """What `take` would tell."""
+        return max(0.0, self._from(now) + calls * self._interval_s - now) if self._interval_s else 0.0
+
+    def _from(self, now: float) -> float:
+        full = now - self._burst_s
+        return full if self._spent_until is None else max(self._spent_until, full)

@@ -18,8 +18,9 @@ from chain.errors import DeepReorg, Distrusted, Fatal, Missing, Retryable
 from chain.heads import Head, heads, latest
 from chain.identity import Pins, check_identity
 from chain.news import News
-from chain.node import Node, pause_before
+from chain.node import Node
 from chain.outages import Outage
+from chain.patience import pause_before
 from chain.wire import hex_of, octets, quantity
 from domain.ledger.tip import Position
 from receipts.deployment import Deployment

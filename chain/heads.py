@@ -1,7 +1,8 @@
 """A node goes in, its newest head comes out, each time there is another one: told by WebSocket, else asked for.
 
-A reader that is slow skips what it missed. The socket only makes it quick: whenever it is silent for a poll interval
-the node is asked, so a socket that died without a word, or a head that went back, costs no more than that interval.
+A reader that is slow skips what it missed. One socket is listened to, of the best provider that has one and speaks. It
+only makes it quick: whenever it is silent for a poll interval a provider is asked, so a socket that died without a
+word, or a head that went back, costs no more than that interval.
 """
 
 import asyncio
@@ -14,11 +15,17 @@ from msgspec import Struct
 
 from chain.errors import ChainError, Distrusted, Retryable
 from chain.integrity import check_header
-from chain.node import Node, pause_before
+from chain.jsonrpc import Rpc
+from chain.node import Node
 from chain.outages import Outage
+from chain.patience import pause_before
+from chain.provider import Provider
 from chain.wire import Header, quantity
 
 SUBSCRIBE = '{"jsonrpc":"2.0","id":1,"method":"eth_subscribe","params":["newHeads"]}'
+
+SILENT_AFTER = 3
+"""So many new heads in a row that had to be asked for, and the socket that told none is left."""
 
 log = logging.getLogger(__name__)
 
@@ -47,15 +54,22 @@ class _Newest:
 
     def __init__(self) -> None:
         self.heard = asyncio.Event()
+        self.missed = 0
+        """How many new heads were not told but asked for since the socket told one."""
+        self.listening: asyncio.Timeout | None = None
         self._head: Head | None = None
         self._failure: BaseException | None = None
         self._there = asyncio.Event()
 
-    def offer(self, head: Head) -> None:
+    def told(self, head: Head) -> None:
+        self.missed = 0
         self.heard.set()
-        if head != self._head:
-            self._head = head
-            self._there.set()
+        self._offer(head)
+
+    def asked(self, head: Head) -> None:
+        self.missed += self._offer(head)
+        if self.missed >= SILENT_AFTER and self.listening is not None:
+            self.listening.reschedule(asyncio.get_running_loop().time())
 
     def watch(self, task: asyncio.Task[None]) -> None:
         """Hands the error that a task ended with to whoever takes next."""
@@ -71,38 +85,66 @@ class _Newest:
         assert self._head is not None
         return self._head
 
+    def _offer(self, head: Head) -> bool:
+        if head == self._head:
+            return False
+        self._head = head
+        self._there.set()
+        return True
+
+
+class _Ear:
+    """What became of listening to one provider's socket."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+        self.rests_until = 0.0
+        self._failures = 0
+        self._outage = Outage(log, f"the WebSocket of {provider.place} is away, polling")
+
+    def heard(self) -> None:
+        self._failures = 0
+        self._outage.end()
+
+    def broke(self, error: BaseException) -> None:
+        """While the provider as a whole is away, that alone is told."""
+        self._failures += 1
+        self.rests_until = _now() + pause_before(self._failures, self.provider.settings)
+        if self.provider.health.is_well:
+            self._outage.begin(error)
+
 
 async def heads(node: Node) -> AsyncGenerator[Head, None]:
     """The newest head, then each other one; ends only by a Fatal. Close it (`contextlib.aclosing`) to end its tasks."""
     newest = _Newest()
     tasks = [asyncio.create_task(_poll(node, newest))]
-    if node.settings.ws_url is not None:
-        tasks.append(asyncio.create_task(_listen(node, node.settings.ws_url, newest)))
+    if any(provider.ws_url for provider in node.providers("head")):
+        tasks.append(asyncio.create_task(_listen(node, newest)))
     for task in tasks:
         task.add_done_callback(newest.watch)
     try:
         while True:
-            yield await newest.take()
+            with node.effort.on("waiting"):
+                head = await newest.take()
+            yield head
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def latest(node: Node) -> Head:
-    """The node's newest block, its hash checked."""
+async def latest(node: Rpc) -> Head:
+    """The newest block, its hash checked."""
     return _head(await node.call("eth_getBlockByNumber", ["latest", False], Header))
 
 
 async def _poll(node: Node, newest: _Newest) -> None:
     """Asks at once, and then whenever nothing was heard for a poll interval."""
-    outage = Outage(log, f"{node.place} does not tell its head")
     while True:
         try:
-            newest.offer(await latest(node))
-            outage.end()
+            newest.asked(await latest(node))
         except Retryable as error:
-            outage.begin(error)
+            log.debug("no head: %s", error)  # the outage of a provider is told where its calls are made
         quiet = False
         while not quiet:
             newest.heard.clear()
@@ -113,26 +155,44 @@ async def _poll(node: Node, newest: _Newest) -> None:
                 quiet = True
 
 
-async def _listen(node: Node, ws_url: str, newest: _Newest) -> None:
-    """Hears new heads, and connects again whenever that breaks."""
-    outage = Outage(log, f"the WebSocket of {node.place} is away, polling")
-    failures = 0
+async def _listen(node: Node, newest: _Newest) -> None:
+    """Hears new heads from the best socket there is; when that breaks or falls silent, from the next."""
+    ears: dict[str, _Ear] = {}
     while True:
+        ear = _best(node, ears)
+        if ear is None or ear.rests_until > _now():
+            await asyncio.sleep(node.settings.poll_interval_s if ear is None else ear.rests_until - _now())
+            continue
+        newest.missed = 0
         try:
-            async with aclosing(_subscription(node, ws_url)) as told:
+            async with asyncio.timeout(None) as newest.listening, aclosing(_subscription(ear.provider)) as told:
                 async for head in told:
-                    newest.offer(head)
-                    outage.end()
-                    failures = 0
-            outage.begin(Distrusted("it closed"))
+                    newest.told(head)
+                    ear.heard()
+                    if _best(node, ears) is not ear:
+                        break
+                else:
+                    ear.broke(Distrusted("it closed"))
+        except TimeoutError:
+            ear.broke(Distrusted("it is silent"))
         except (OSError, msgspec.DecodeError, ChainError) as error:
-            outage.begin(error)
-        failures += 1
-        await asyncio.sleep(pause_before(failures, node.settings))
+            ear.broke(error)
+        newest.listening = None
 
 
-async def _subscription(node: Node, ws_url: str) -> AsyncGenerator[Head, None]:
-    socket = await node.connect(ws_url)
+def _best(node: Node, ears: dict[str, _Ear]) -> _Ear | None:
+    """The ear at the first socket that is at hand, in the order in which providers are asked; else the next to be."""
+    for provider in node.providers("head"):
+        if provider.ws_url is not None:
+            ears.setdefault(provider.name, _Ear(provider))
+    able = [ears[each.name] for each in node.providers("head") if each.name in ears]
+    ready = [each for each in able if each.rests_until <= _now()]
+    well = [each for each in ready if each.provider.health.is_well]
+    return next(iter(well or ready or sorted(able, key=lambda each: each.rests_until)), None)
+
+
+async def _subscription(provider: Provider) -> AsyncGenerator[Head, None]:
+    socket = await provider.connect()
     try:
         await socket.send(SUBSCRIBE)
         async for text in socket:
@@ -147,3 +207,7 @@ async def _subscription(node: Node, ws_url: str) -> AsyncGenerator[Head, None]:
 
 def _head(header: Header) -> Head:
     return Head(quantity(header.number, 63), check_header(header))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

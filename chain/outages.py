@@ -1,25 +1,31 @@
 """Failures of one kind go in; one line in the log when they begin and one when they end come out."""
 
+import asyncio
 import logging
-import time
 
 
 class Outage:
     """What does not work, told once however often it fails."""
 
-    def __init__(self, log: logging.Logger, what: str) -> None:
+    def __init__(self, log: logging.Logger, what: str, level: int = logging.WARNING) -> None:
         self._log = log
+        self._level = level
         self._what = what
         self._since: float | None = None
         self.reason: str | None = None
 
+    @property
+    def is_on(self) -> bool:
+        return self._since is not None
+
     def begin(self, error: BaseException) -> None:
         self.reason = str(error) or type(error).__name__
         if self._since is None:
-            self._since = time.monotonic()
-            self._log.warning("%s: %s; trying again until it works", self._what, self.reason)
+            self._since = asyncio.get_running_loop().time()
+            self._log.log(self._level, "%s: %s; trying again until it works", self._what, self.reason)
 
     def end(self) -> None:
         if self._since is not None:
-            self._log.warning("over after %.1f s: %s", time.monotonic() - self._since, self._what)
+            lasted_s = asyncio.get_running_loop().time() - self._since
+            self._log.log(self._level, "over after %.1f s: %s", lasted_s, self._what)
         self._since = self.reason = None

@@ -16,6 +16,7 @@ from chain.errors import Garbled
 
 ANSWER_BYTES_MAX = 256 * 1024 * 1024
 KEEPALIVE_S = 30
+CLOSING = aiohttp.ClientWSTimeout(ws_close=1.0)
 HEADERS = {"content-type": "application/json"}
 
 
@@ -59,7 +60,8 @@ class HttpTransport:
 
     async def connect(self, url: str) -> Socket:
         try:
-            return _Socket(await self._open().ws_connect(url, heartbeat=self._heartbeat_s, max_msg_size=0))
+            socket = await self._open().ws_connect(url, heartbeat=self._heartbeat_s, timeout=CLOSING, max_msg_size=0)
+            return _Socket(socket)
         except aiohttp.ClientError as error:
             raise _plain(error) from None
 

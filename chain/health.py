@@ -1,0 +1,72 @@
+"""What a provider's calls came to goes in; whether to ask it, and when next if not, comes out."""
+
+import logging
+import random
+
+from chain.errors import ChainError, Distrusted, Missing, Overloaded, Retryable, TooSlow
+from chain.outages import Outage
+from chain.patience import pause_before
+from chain.settings import ChainSettings
+
+FAILURES_TO_TELL = 3
+"""So many in a row are an outage, worth a line in the log; fewer are bridged in silence."""
+REST_MAX_S = 60.0
+
+log = logging.getLogger(__name__)
+
+
+class Health:
+    """Of one provider. It is well until a call fails, and again after one works: a call of ours, or a probe."""
+
+    def __init__(self, name: str, settings: ChainSettings, chance: random.Random) -> None:
+        self.is_well = True
+        self.rests_until = 0.0
+        self.excluded: str | None = None
+        self._name = name
+        self._settings = settings
+        self._chance = chance
+        self._failures = 0
+        self._distrusted_until = 0.0
+        self._last: ChainError | None = None
+        self._outage = Outage(log, f"provider {name}")
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it is not asked, None when it is well."""
+        return self.excluded or (None if self.is_well else str(self._last))
+
+    def worked(self, now: float) -> None:
+        self._failures = 0
+        if not self.is_well and now >= self._distrusted_until:
+            self.is_well = True
+            self.rests_until = 0.0
+            self._last = None
+            self._outage.end()
+
+    def failed(self, error: ChainError, now: float) -> None:
+        """Counts an error once, however often it is reported on its way up."""
+        if error is self._last:
+            return
+        self._failures += 1
+        self._last = error
+        self.is_well = False
+        self.rests_until = max(self.rests_until, now + self._rest_s(error))
+        if isinstance(error, Distrusted):
+            self._distrusted_until = self.rests_until
+        if isinstance(error, Distrusted | TooSlow) or (
+            self._failures >= FAILURES_TO_TELL and not isinstance(error, Missing)
+        ):
+            self._outage.begin(error)
+
+    def exclude(self, reason: str) -> None:
+        """For good: it serves something else than what is asked for."""
+        if self.excluded is None:
+            self.excluded = reason
+            log.error("provider %s is left out from now on: %s", self._name, reason)
+
+    def _rest_s(self, error: ChainError) -> float:
+        if isinstance(error, Distrusted):
+            return self._settings.distrust_s
+        trouble = error if isinstance(error, Retryable) else None
+        pause_s = pause_before(self._failures, self._settings, trouble, self._chance)
+        return pause_s if isinstance(error, Overloaded) else min(pause_s, REST_MAX_S)
