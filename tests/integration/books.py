@@ -8,14 +8,12 @@ from pathlib import Path
 import duckdb
 from msgspec import Struct
 
-from api.settings import ApiSettings
 from chain.contracts import Contracts
 from chain.node import Call, Node
 from domain.settings import DomainSettings
 from indexer.explorer import Digest, digest_of_chain
 from indexer.settings import IndexerSettings
-from tallystick.content import ContentSettings
-from tallystick.serving import ServeSettings, open_index
+from tallystick.indexing import IndexSettings, open_index
 from tests.integration.harness import House, eventually
 from tests.worker.lab import WAIT_S
 
@@ -112,12 +110,10 @@ def indexed(database: Path) -> Digest:
 async def indexed_afresh(house: House, database: Path) -> Digest:
     """The same fingerprint, after following the whole chain from its first block into new files."""
     upto = house.height - house.depth
-    settings = ServeSettings(
+    settings = IndexSettings(
         chain=house.chain,
         domain=DomainSettings(ledger_url=f"sqlite:///{database}.db"),
         indexer=IndexerSettings(database=database, chain_id=house.network.deployment.chain_id),
-        content=ContentSettings(folder=str(house.folder / "content")),
-        api=ApiSettings(),
     )
     async with Node(settings.chain) as node:
         with open_index(settings, house.network.deployment, node) as index:

@@ -1,0 +1,166 @@
+"""Settings come in; one chain is indexed into ledger and explorer, by us as long as we lead, else by another."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+
+from msgspec import Struct
+
+from chain.following import Follower
+from chain.node import Node
+from chain.settings import ChainSettings
+from domain.ledger import Ledger, Tip
+from domain.settings import DomainSettings
+from indexer.enduring import enduring
+from indexer.explorer import Explorer
+from indexer.following import Indexer
+from indexer.integrity import Checks
+from indexer.leading import keep_showing, lead_of, leading, when_free
+from indexer.settings import IndexerSettings
+from receipts.deployment import Deployment
+from tallystick.onchain import open_ledger, reading
+
+
+class IndexSettings(Struct, frozen=True):
+    """What indexing needs of the rooms."""
+
+    chain: ChainSettings
+    domain: DomainSettings
+    indexer: IndexerSettings
+
+
+class Shown(Struct, frozen=True):
+    """One chain's ledger and an explorer over it. Several processes may show a ledger, each in its own explorer."""
+
+    ledger: Ledger
+    tip: Tip
+    explorer: Explorer
+
+
+class Index(Struct, frozen=True):
+    """What is shown, and what keeps it in step with the node. One process at a time indexes into a ledger."""
+
+    ledger: Ledger
+    explorer: Explorer
+    indexer: Indexer
+    follower: Follower
+
+
+async def run_index(settings: IndexSettings, deployment: Deployment) -> None:
+    """The indexer alone, until SIGTERM or SIGINT."""
+    with stopping() as stop:
+        async with (
+            reading(settings.chain, deployment) as chain,
+            showing(settings, deployment) as shown,
+            indexing(settings, deployment, shown, chain.node),
+        ):
+            await stop.wait()
+
+
+@contextmanager
+def open_index(settings: IndexSettings, deployment: Deployment, node: Node) -> Iterator[Index]:
+    """Opens ledger and explorer, where a crash may have left them, and a follower from there on."""
+    with open_shown(settings, deployment) as shown:
+        yield indexing_into(shown, settings, deployment, node)
+
+
+@contextmanager
+def open_shown(settings: IndexSettings, deployment: Deployment) -> Iterator[Shown]:
+    """Opens ledger and explorer, where a crash may have left them, and shows what they hold."""
+    chosen, chain_id = settings.indexer, deployment.chain_id
+    Path(chosen.database).parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        ledger = open_ledger(settings.domain)
+        stack.callback(ledger.close)
+        tip = Tip(ledger, chain_id)
+        explorer = Explorer(
+            Path(chosen.database),
+            ledger,
+            tip,
+            coordinator=deployment.contracts["InferenceCoordinator"].address,
+            batch_events=chosen.batch_events,
+            memory_limit_mib=chosen.memory_limit_mib,
+            threads=chosen.threads,
+        )
+        stack.callback(explorer.close)
+        explorer.refresh()
+        yield Shown(ledger, tip, explorer)
+
+
+@asynccontextmanager
+async def showing(settings: IndexSettings, deployment: Deployment) -> AsyncIterator[Shown]:
+    """The same as soon as the explorer's file is free: another process on the same files leads, and we take over."""
+    async with AsyncExitStack() as stack:
+        shown = await when_free(lambda: stack.enter_context(open_shown(settings, deployment)))
+        yield shown
+
+
+def indexing_into(shown: Shown, settings: IndexSettings, deployment: Deployment, node: Node) -> Index:
+    """Where the last indexer stopped, whoever it was."""
+    chosen, chain_id = settings.indexer, deployment.chain_id
+    checks = Checks(
+        shown.ledger,
+        chain_id,
+        node.place,
+        level=chosen.level,
+        blocks_max=chosen.integrity_blocks,
+        open_max_s=chosen.integrity_s,
+    )
+    snapshot = shown.tip.snapshot()
+    checks.recover(snapshot.final)
+    shown.explorer.refresh()
+    follower = Follower.of(node, deployment, snapshot.final, snapshot.blocks)
+    return Index(shown.ledger, shown.explorer, Indexer(shown.ledger, shown.tip, shown.explorer, checks), follower)
+
+
+@asynccontextmanager
+async def indexing(settings: IndexSettings, deployment: Deployment, shown: Shown, node: Node) -> AsyncIterator[None]:
+    """Indexes while the block lasts, or stands by; a fatal end of the indexer ends the block with its reason."""
+    owner = asyncio.current_task()
+    assert owner is not None
+
+    def end_block(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            owner.cancel()
+
+    task = asyncio.create_task(_follow(settings, deployment, shown, node), name="indexer")
+    task.add_done_callback(end_block)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if task.done() and not task.cancelled():
+            owner.uncancel()
+            task.result()
+        raise
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _follow(settings: IndexSettings, deployment: Deployment, shown: Shown, node: Node) -> None:
+    """Shows what another indexer records until we lead, then leads; goes on after what passes, like a full disk."""
+
+    async def lead() -> None:
+        index = await asyncio.to_thread(indexing_into, shown, settings, deployment, node)
+        async with contextlib.aclosing(index.follower.news()) as news:
+            await index.indexer.run(news)
+
+    turn = lead_of(shown.ledger, deployment.chain_id)
+    async with leading(turn, f"chain {deployment.chain_id}", lambda: keep_showing(shown.explorer, shown.tip)):
+        await enduring(lead)
+
+
+@contextmanager
+def stopping() -> Iterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
