@@ -81,3 +81,14 @@ def test_snapshots_are_whole_while_blocks_come_in(place: Place, tmp_path: Path) 
             newest = connection.execute("SELECT max(number) FROM blocks").fetchall()
             assert newest == connection.execute("SELECT nullif(head_number, -1) FROM final.progress").fetchall()
     writer.join()
+
+
+def test_rows_that_were_deleted_hide_no_others_from_a_first_page(tmp_path: Path) -> None:
+    with Place(tmp_path) as place, place.explorer.database.writing() as cursor:
+        cursor.execute("CREATE TABLE final.numbers AS SELECT i AS n FROM range(1, 36) numbers(i)")
+    with Place(tmp_path) as place:  # DuckDB appends to another row group after a restart
+        with place.explorer.database.writing() as cursor:
+            cursor.execute("DELETE FROM final.numbers WHERE n > 5")
+            cursor.execute("INSERT INTO final.numbers SELECT i FROM range(6, 11) numbers(i)")
+        with place.explorer.database.reading() as cursor:
+            assert cursor.execute("SELECT n FROM final.numbers ORDER BY n DESC LIMIT 1").fetchone() == (10,)
