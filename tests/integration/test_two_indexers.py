@@ -45,7 +45,7 @@ async def test_a_second_indexer_with_an_explorer_of_its_own_serves_and_takes_ove
     ):
         await one.start("serve")
         await two.start("serve")
-        assert "leads chain 31337: standing by to take over" in two.said("serve")
+        await until(lambda: "leads chain 31337: standing by to take over" in two.said("serve"), "it says that it waits")
         network.mine(3)
         await eventually(lambda: shows(two, one.height), "the second shows what the first records")
         await one.kill("serve")
@@ -53,9 +53,9 @@ async def test_a_second_indexer_with_an_explorer_of_its_own_serves_and_takes_ove
         network.mine(1)
         await eventually(lambda: shows(two, two.height), "the second indexes by itself")
         assert time.monotonic() - began < TAKEN_OVER_WITHIN_S
-        assert "took over the lead of chain 31337" in two.said("serve")
+        await until(lambda: "took over the lead of chain 31337" in two.said("serve"), "it says that it leads")
         await one.start("serve")
-        assert "standing by" in one.said("serve")
+        await until(lambda: "standing by" in one.said("serve"), "the first stands by now")
         await two.stop("serve")
         network.mine(1)
         await eventually(lambda: shows(one, one.height), "the first leads again")
