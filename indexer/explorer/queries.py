@@ -30,7 +30,7 @@ from .rows import (
     StatsRow,
     TransactionRow,
 )
-from .stats import read_stats
+from .stats import Incidents, read_incidents, read_stats
 from .waiting import Waiters
 
 LIMIT = 50
@@ -181,6 +181,10 @@ class Queries:
             with self._shelf.moment() as cursor:
                 self._stats = version, read_stats(cursor)
         return self._stats[1]
+
+    def incidents(self) -> Incidents:
+        with self._shelf.moment() as cursor:
+            return read_incidents(cursor)
 
     def reconciliation(self, after: str | None = None, limit: int = LIMIT) -> Page[ReconciliationRow]:
         """The books after each block, newest first; between two blocks shown nothing moved."""

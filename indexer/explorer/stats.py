@@ -3,6 +3,7 @@
 from typing import Any
 
 import duckdb
+from msgspec import Struct
 
 from .progress import read_progress
 from .rows import StatsRow
@@ -18,6 +19,17 @@ SELECT count(*), coalesce(sum(prompt_tokens), 0)::BIGINT, coalesce(sum(completio
        coalesce(sum(amount), 0)::HUGEINT
 FROM receipts WHERE state = 'verified'"""
 _BOOKS = "SELECT open_escrow, credit, stakes FROM blocks ORDER BY number DESC LIMIT 1"
+
+
+class Incidents(Struct, frozen=True):
+    """What went wrong in the whole of the history: facts set aside unread, and reorganisations of the chain."""
+
+    parked: int
+    reorgs: int
+
+
+def read_incidents(cursor: duckdb.DuckDBPyConnection) -> Incidents:
+    return Incidents(*_first(cursor, "SELECT (SELECT count(*) FROM parked), (SELECT count(*) FROM reorgs)"))
 
 
 def read_stats(cursor: duckdb.DuckDBPyConnection) -> StatsRow:
