@@ -24,7 +24,7 @@ from api.pages import docs, probes
 from api.problems import HANDLERS
 from api.prompts.routes import create_router as create_prompts_router
 from api.service.desks import Desks, build_desks
-from api.service.ports import ChainReader, Orders
+from api.service.ports import ChainReader, Indexing, Orders
 from api.settings import ApiSettings
 from api.workers import routes as workers
 from domain.ledger import Ledger
@@ -43,6 +43,7 @@ class Parts(Struct, frozen=True):
     content: Content
     orders: Orders
     chain: ChainReader
+    indexing: Indexing
     deployment: Deployment
     settings: ApiSettings = ApiSettings()
 
@@ -60,6 +61,7 @@ def create_app(parts: Parts) -> Litestar:
         "receipts": desks.receipts,
         "content": parts.content,
         "chain": parts.chain,
+        "indexing": parts.indexing,
         "metrics": metrics,
         "settings": settings,
     }

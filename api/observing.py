@@ -10,6 +10,8 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from api.figures import IndexerCollector
+
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
@@ -32,10 +34,9 @@ class Metrics:
         self.orders = Counter("tallystick_orders_total", "Orders answered", ["replayed"], registry=self.registry)
         self.streams = Gauge("tallystick_streams", "Readers that follow a job now", registry=self.registry)
         self.workers = Gauge("tallystick_workers", "Workers connected now", registry=self.registry)
-        self.head = Gauge("tallystick_indexed_head", "Newest block indexed", registry=self.registry)
-        self.final = Gauge("tallystick_indexed_final", "Newest final block indexed", registry=self.registry)
         self.jobs = Gauge("tallystick_jobs", "Jobs by state", ["state"], registry=self.registry)
-        self.lag = Gauge("tallystick_index_lag_blocks", "Blocks the index is behind the chain", registry=self.registry)
+        self.indexer = IndexerCollector()
+        self.registry.register(self.indexer)
 
     def page(self) -> bytes:
         return generate_latest(self.registry)

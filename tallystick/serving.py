@@ -15,6 +15,7 @@ from receipts.content.store import BlockStore
 from receipts.deployment import Deployment
 from tallystick.content import ContentSettings, opened
 from tallystick.gateway import NodeReader, RelayedOrders
+from tallystick.gauging import IndexerGauges
 from tallystick.indexing import IndexSettings, indexing, showing, stopping
 from tallystick.listening import Door, open_door, serve
 from tallystick.onchain import reading
@@ -52,6 +53,7 @@ async def serving(settings: ServeSettings, deployment: Deployment, signer: Signe
             ledger=shown.ledger,
             content=content,
             orders=orders,
+            indexing=IndexerGauges(chain.node.effort, shown.explorer),
             chain=NodeReader(chain.node, Contracts(chain.node, deployment)),
             deployment=deployment,
             settings=settings.api,

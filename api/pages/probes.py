@@ -10,8 +10,9 @@ from msgspec import Struct
 from api.given import Given
 from api.observing import Metrics
 from api.problems import documented
+from api.rendering import render
 from api.service.desks import Desks
-from api.service.ports import ChainReader
+from api.service.ports import ChainReader, IndexerFigures, Indexing
 from api.service.refusals import Unready
 from indexer.explorer.explorer import Explorer
 
@@ -39,6 +40,33 @@ class ReadyOut(Struct, frozen=True):
     lag_blocks: int
 
 
+class IndexerOut(Struct, frozen=True):
+    """Counts and seconds are since the process started; `reorgs` and `parked` are on record for good.
+
+    `busiest` is the stage (waiting, fetching, checking, decoding, storing) that held the others back of late: waiting
+    means that the index is level with the chain. `eta_s` is null where the index does not come nearer to the head.
+    """
+
+    head: int | None
+    indexed: int
+    final: int
+    lag_blocks: int
+    lag_s: float
+    eta_s: float | None
+    blocks_per_s: float
+    busiest: str
+    seconds: dict[str, float]
+    provider_errors: dict[str, int]
+    requests: int
+    retries: int
+    blocks: int
+    logs: int
+    rows: int
+    parked: int
+    reorgs: int
+    memory_bytes: int
+
+
 @get("/health", operation_id="health", summary="Is the service alive", sync_to_thread=False)
 def health() -> HealthOut:
     return HealthOut("ok", version("tallystick"))
@@ -51,7 +79,7 @@ def health() -> HealthOut:
     description="Needs no inference engine: an order can be placed and will be answered when a worker comes.",
     responses=documented(s503="The index is behind the chain, or the chain does not answer"),
 )
-async def ready(explorer: Given[Explorer], chain: Given[ChainReader]) -> ReadyOut:
+async def ready(explorer: Given[Explorer], chain: Given[ChainReader], indexing: Given[Indexing]) -> ReadyOut:
     """A block that was mined this moment is waited for, so that a busy chain does not look like an ill index."""
     chain_head = await chain.head()
     deadline = time.monotonic() + CATCH_UP_S
@@ -62,15 +90,25 @@ async def ready(explorer: Given[Explorer], chain: Given[ChainReader]) -> ReadyOu
         if head.number >= chain_head:
             return ReadyOut(True, head.number, head.final, chain_head, max(0, chain_head - head.number))
         if left_s <= 0:
-            raise IndexBehind(f"the chain is at block {chain_head}, the index at {head.number}")
+            raise await _behind(chain_head, head.number, indexing)
         await explorer.changed(seen, left_s)
 
 
+async def _behind(chain_head: int, indexed: int, indexing: Indexing) -> IndexBehind:
+    figures: IndexerFigures = await asyncio.to_thread(indexing.figures)
+    left = "no end is in sight" if figures.eta_s is None else f"about {figures.eta_s:.0f} s are left"
+    return IndexBehind(
+        f"the chain is at block {chain_head}, the index at {indexed}: {figures.blocks_per_s:.1f} blocks a second, "
+        f"{left}; it is busy {figures.busiest}"
+    )
+
+
 @get("/metrics", operation_id="metrics", summary="Figures for Prometheus", media_type="text/plain")
-async def metrics(metrics: Given[Metrics], explorer: Given[Explorer], desks: Given[Desks]) -> Response[bytes]:
+async def metrics(
+    metrics: Given[Metrics], explorer: Given[Explorer], indexing: Given[Indexing], desks: Given[Desks]
+) -> Response[bytes]:
     stats = await asyncio.to_thread(explorer.queries.stats)
-    metrics.head.set(stats.head)
-    metrics.final.set(stats.final)
+    metrics.indexer.figures = await asyncio.to_thread(indexing.figures)
     for state in ("open", "claimed", "answered", "settled", "cancelled", "expired"):
         metrics.jobs.labels(state).set(getattr(stats, state))
     metrics.streams.set(desks.stories.streams)
@@ -78,4 +116,15 @@ async def metrics(metrics: Given[Metrics], explorer: Given[Explorer], desks: Giv
     return Response(metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-router = Router("/", route_handlers=[health, ready, metrics], tags=["operation"])
+@get(
+    "/explorer/v1/indexer",
+    operation_id="indexer",
+    summary="How far the index is, how fast, and what holds it back",
+    description="The same figures as `tallystick_indexer_*` in /metrics, for people: `tallystick status --watch`.",
+)
+async def indexer(indexing: Given[Indexing]) -> IndexerOut:
+    figures = await asyncio.to_thread(indexing.figures)
+    return render(figures, IndexerOut, lag_blocks=figures.lag_blocks)
+
+
+router = Router("/", route_handlers=[health, ready, metrics, indexer], tags=["operation"])

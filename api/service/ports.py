@@ -45,6 +45,43 @@ class Books(Struct, frozen=True):
     registry_balance: int
 
 
+class IndexerFigures(Struct, frozen=True, kw_only=True):
+    """How far the indexer is and what it has done since it started, but for incidents, which are of all its history.
+
+    `head` is None until the chain's node has told of one. `seconds` says by stage how long each was busy, `busiest`
+    which one held the others back of late, when `blocks_per_s` were indexed; `eta_s` is None where no end is in sight.
+    """
+
+    head: int | None
+    indexed: int
+    final: int
+    lag_s: float
+    eta_s: float | None
+    blocks_per_s: float
+    busiest: str
+    seconds: dict[str, float]
+    provider_errors: dict[str, int]
+    requests: int
+    retries: int
+    blocks: int
+    logs: int
+    rows: int
+    parked: int
+    reorgs: int
+    memory_bytes: int
+
+    @property
+    def lag_blocks(self) -> int:
+        return 0 if self.head is None else max(0, self.head - self.indexed)
+
+
+@runtime_checkable
+class Indexing(Protocol):
+    """What an operator may know of the indexer in this process."""
+
+    def figures(self) -> IndexerFigures: ...
+
+
 class BlockData(Struct, frozen=True):
     """A block as its node tells it: the RLP of its header, and of each receipt as EIP-2718 has it, in order."""
 

@@ -7,8 +7,9 @@ import time
 from typing import Any
 
 from eth_account import Account
+from msgspec.structs import replace
 
-from api.service.ports import BlockData, Books, ChainUnready, Order, OrderRefused
+from api.service.ports import BlockData, Books, ChainUnready, IndexerFigures, Order, OrderRefused
 from domain.facts import (
     BlockFinalised,
     ChainFact,
@@ -43,6 +44,27 @@ PRICES = (10, 20)
 GENESIS_S = 1_700_000_000
 
 
+FIGURES = IndexerFigures(
+    head=None,
+    indexed=-1,
+    final=-1,
+    lag_s=0.0,
+    eta_s=None,
+    blocks_per_s=0.0,
+    busiest="waiting",
+    seconds={"waiting": 6.5, "fetching": 2.0, "checking": 1.0, "decoding": 0.5, "storing": 0.25},
+    provider_errors={"timeout": 2, "429": 5},
+    requests=80,
+    retries=3,
+    blocks=40,
+    logs=120,
+    rows=300,
+    parked=1,
+    reorgs=2,
+    memory_bytes=1 << 27,
+)
+
+
 class FactChain:
     """Mines a block for every call, final at once unless `unfinal`, and brings the explorer up to it."""
 
@@ -54,6 +76,7 @@ class FactChain:
         self.delay_s = 0.0
         self.sent: dict[str, int] = {}
         self.places = 0
+        self.told = FIGURES
         self.gas = 0
         self.gas_asked = 0
         self.jobs: dict[int, Order] = {}
@@ -131,6 +154,11 @@ class FactChain:
                 Wei(terms), Wei(amount), Wei(order.value - amount), Wei(accepted["commitment"]), 1,
             ),
         )  # fmt: skip
+
+    def figures(self) -> IndexerFigures:
+        """What an indexer of this chain would tell of itself."""
+        head = self.explorer.head()
+        return replace(self.told, indexed=head.number, final=head.final)
 
     # The ports.
 

@@ -40,7 +40,9 @@ class House(Struct):
     deployment: Deployment
 
     def parts(self, settings: ApiSettings = SETTINGS) -> Parts:
-        return Parts(self.explorer, self.ledger, self.content, self.chain, self.chain, self.deployment, settings)
+        return Parts(
+            self.explorer, self.ledger, self.content, self.chain, self.chain, self.chain, self.deployment, settings
+        )
 
 
 def deployment() -> Deployment:

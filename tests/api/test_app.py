@@ -128,7 +128,7 @@ def test_metrics_tell_of_requests_orders_and_the_index(http: httpx.Client, ask: 
     assert 'tallystick_http_requests_total{method="POST",route="/v1/prompts",status="201"} 2.0' in metrics
     assert 'tallystick_orders_total{replayed="true"} 1.0' in metrics
     assert 'tallystick_jobs{state="open"} 1.0' in metrics
-    assert "tallystick_indexed_head 2.0" in metrics
+    assert "tallystick_indexer_indexed_block 2.0" in metrics
     assert "endless" not in metrics
 
 
