@@ -1,4 +1,4 @@
-"""JSON-RPC calls go in, typed answers come out: each within its deadline, repeated, elsewhere too, where it may help."""
+"""JSON-RPC calls go in, typed answers come out: each within its deadline, repeated here or elsewhere where it helps."""
 
 import asyncio
 import random
@@ -106,14 +106,15 @@ class Node:
                 trouble = error
             if _may_have_acted(calls, trouble):
                 raise trouble
-            self.effort.count("retries")
             if self._pool.has_other("head", tried, methods) and _now() < deadline:
+                self.effort.count("retries")
                 continue
             if isinstance(trouble, Denied):
                 raise trouble
             pause_s = pause_before(attempt, self.settings, trouble, self._chance)
             if attempt >= self.settings.attempts or _now() + pause_s >= deadline:
                 raise trouble
+            self.effort.count("retries")
             with self.effort.on("waiting"):
                 await asyncio.sleep(pause_s)
             attempt, tried = attempt + 1, set()

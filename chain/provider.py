@@ -24,7 +24,7 @@ from chain.health import Health
 from chain.jsonrpc import Call, encode, read, title
 from chain.pacing import Pace
 from chain.patience import pause_before
-from chain.settings import ChainSettings, ProviderSettings, Role, without_secrets
+from chain.settings import ChainSettings, ProviderSettings, without_secrets
 from chain.transport import Socket, Transport
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ class Provider:
         self.settings = settings
         self.name = endpoint.called
         self.place = without_secrets(endpoint.url or endpoint.ws_url or "")
-        self.roles: tuple[Role, ...] = endpoint.roles
+        self.roles = endpoint.roles
         self.weight = endpoint.weight
         self.ws_url = endpoint.ws_url
         self.health = Health(self.name, settings, chance)

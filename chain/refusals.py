@@ -36,6 +36,9 @@ DENYING = (
     "must authenticate",
     "api key",
 )
+EXECUTING = ("evm error", "invalid opcode", "out of gas", "stack underflow", "stack limit")
+"""A contract's own end, which some nodes call an internal error."""
+
 QUOTA_PAUSE_S = 60.0
 """How long a provider is left alone that says we used up what it gives in a day or month."""
 
@@ -64,6 +67,8 @@ def to_error(method: str, error: RpcError) -> ChainError:
         return Reverted(f"{method}: reverted: {reason or error.message}", reason, error.data)
     if any(words in text for words in LAGGING):
         return Missing(said)
+    if any(words in text for words in EXECUTING):
+        return Refused(said, error.code, error.data)
     if limit := limits.read(method, f"{error.message} {_told(error.data)}"):
         return exceeding(said, limit)
     if error.code in LIMITED_CODES:

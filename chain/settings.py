@@ -13,14 +13,14 @@ ROLES: tuple[Role, ...] = get_args(Role)
 HTTP, WEBSOCKET = ("http", "https"), ("ws", "wss")
 
 
-class ProviderSettings(Struct, frozen=True, kw_only=True):
+class ProviderSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One endpoint of the chain. Without `url` it is asked through its WebSocket."""
 
     url: str | None = None
     ws_url: str | None = None
     name: str = ""
     """What messages and metrics call it; its host if left out."""
-    roles: tuple[Role, ...] = ("backfill", "head")
+    roles: tuple[str, ...] = ("backfill", "head")
     """`fallback` alone is asked only while no other that has the role at hand works."""
     weight: float = 1.0
     """At the head the heaviest that works is asked; a backfill is shared out by weight."""
@@ -36,6 +36,9 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
             _check_url("ws_url", self.ws_url, WEBSOCKET)
         if not self.roles:
             raise ValueError(f"provider {self.called} has no roles: give one or more of {', '.join(ROLES)}")
+        for role in self.roles:
+            if role not in ROLES:
+                raise ValueError(f"provider {self.called} has role {role!r}: there are {', '.join(ROLES)}")
         if not self.weight > 0:
             raise ValueError(f"weight of provider {self.called} is {self.weight}: give a number above 0")
         if self.requests_per_s is not None and not self.requests_per_s > 0:

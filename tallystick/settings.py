@@ -4,7 +4,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 import msgspec
 
@@ -32,14 +32,14 @@ class Sources(msgspec.Struct, frozen=True):
         for name in filed:
             if name not in fields:
                 raise BadSettings(f"{self.file_name}: [{room}] has no setting {name!r}{_suggest(name, fields)}")
-        layered = {**filed, **self._from_environ(room, fields)}
+        layered = {**filed, **self._from_environ(kind, room, fields)}
         layered |= {name: value for name, value in flags.items() if value is not None}
         try:
             return msgspec.convert(layered, kind, strict=False, dec_hook=_to_path)
         except (msgspec.ValidationError, ValueError) as fault:
             raise BadSettings(f"settings of {room}: {fault}") from None
 
-    def _from_environ(self, room: str, fields: set[str]) -> dict[str, str]:
+    def _from_environ(self, kind: type, room: str, fields: set[str]) -> dict[str, Any]:
         prefix = f"{PREFIX}{room.upper()}_"
         found = {
             name.removeprefix(prefix).lower(): value for name, value in self.environ.items() if name.startswith(prefix)
@@ -47,7 +47,11 @@ class Sources(msgspec.Struct, frozen=True):
         for name in found:
             if name not in fields:
                 raise BadSettings(f"{prefix}{name.upper()}: {room} has no such setting{_suggest(name, fields)}")
-        return found
+        lists = {field.name for field in msgspec.structs.fields(kind) if get_origin(field.type) in (tuple, list)}
+        return {
+            name: _from_json(f"{prefix}{name.upper()}", value) if name in lists else value
+            for name, value in found.items()
+        }
 
 
 def read_sources(path: Path | None, environ: Mapping[str, str], rooms: frozenset[str]) -> Sources:
@@ -67,6 +71,14 @@ def read_sources(path: Path | None, environ: Mapping[str, str], rooms: frozenset
                 f"{file}: no section [{name}]{_suggest(name, rooms)}; there are {', '.join(sorted(rooms))}"
             )
     return Sources(parsed, environ, str(file))
+
+
+def _from_json(variable: str, value: str) -> Any:
+    """Settings that are lists are written as JSON in the environment."""
+    try:
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError as fault:
+        raise BadSettings(f"{variable}: {value!r} is no JSON list: {fault}") from None
 
 
 def _to_path(kind: type, value: object) -> Path:

@@ -10,7 +10,7 @@ from chain.abi import signature_hash
 from chain.decoding import Decoder
 from chain.identity import Pins
 from chain.node import Node
-from chain.settings import ChainSettings
+from chain.settings import ChainSettings, ProviderSettings
 
 # Logs its calldata as (topic0, topic1 + countdown, topic2, repetitions, data...).
 SPEAKER_CODE = "0x60803603806080600037606035" + "5b80156029576040356020358201600035" + "846000a3600190036" + "00d565b00"
@@ -93,19 +93,27 @@ def words(*values: int | bytes) -> bytes:
     return b"".join(each.to_bytes(32, "big") if isinstance(each, int) else each.rjust(32, b"\0") for each in values)
 
 
+QUICK: dict[str, Any] = {
+    "finality": "depth:8",
+    "attempts": 2,
+    "backoff_s": 0.01,
+    "backoff_max_s": 0.03,
+    "request_timeout_s": 2,
+    "poll_interval_s": 0.02,
+    "stale_after_s": 0.3,
+    "behind_after_s": 0.4,
+    "distrust_s": 0.3,
+}
+"""Settings that try again at once, so that faults and their end show within a test."""
+
+
 def impatient(rpc_url: str, **others: Any) -> ChainSettings:
-    """Settings that try again at once, so that faults and their end show within a test."""
-    quick: dict[str, Any] = {
-        "finality": "depth:8",
-        "attempts": 2,
-        "backoff_s": 0.01,
-        "backoff_max_s": 0.03,
-        "request_timeout_s": 2,
-        "poll_interval_s": 0.02,
-        "stale_after_s": 0.3,
-        "behind_after_s": 0.4,
-    }
-    return ChainSettings(rpc_url=rpc_url, **(quick | others))
+    return ChainSettings(rpc_url=rpc_url, **(QUICK | others))
+
+
+def impatient_of(*providers: ProviderSettings, **others: Any) -> ChainSettings:
+    """The same of several providers."""
+    return ChainSettings(providers=providers, **(QUICK | {"chain_id": 31337} | others))
 
 
 async def eventually(holds: Callable[[], bool], timeout_s: float = 10) -> None:

@@ -120,6 +120,7 @@ async def test_another_chain_than_set_is_refused(proxy: Proxy) -> None:
         (RpcError(-32602, "invalid argument 0: hex string without 0x prefix"), Refused),
         (RpcError(3, "execution reverted: no such job"), Reverted),
         (RpcError(-32000, "execution reverted"), Reverted),
+        (RpcError(-32603, "EVM error InvalidFEOpcode"), Refused),
         (RpcError(-32015, "VM execution error.", {"data": "0x"}), Refused),
     ],
 )

@@ -17,6 +17,10 @@ class Pump(msgspec.Struct, frozen=True):
             raise ValueError(f"litres_max is {self.litres_max}: it must be at least 1")
 
 
+class Basin(msgspec.Struct, frozen=True):
+    pumps: tuple[Pump, ...] = ()
+
+
 ROOMS = frozenset({"pump", "chain"})
 
 
@@ -37,6 +41,17 @@ def test_an_unknown_field_is_named_with_the_nearest_one() -> None:
 def test_a_value_of_the_wrong_kind_or_range_names_the_field(value: str) -> None:
     with pytest.raises(BadSettings, match="litres_max"):
         Sources({}, {"TALLYSTICK_PUMP_LITRES_MAX": value}).room(Pump, "pump")
+
+
+def test_a_list_is_written_as_tables_in_the_file_and_as_json_in_the_environment() -> None:
+    filed = Sources({"basin": {"pumps": [{"litres_max": 1}]}}, {})
+    assert filed.room(Basin, "basin") == Basin((Pump(1),))
+    sources = Sources(filed.file, {"TALLYSTICK_BASIN_PUMPS": '[{"litres_max": 2}, {}]'})
+    assert sources.room(Basin, "basin") == Basin((Pump(2), Pump()))
+    with pytest.raises(BadSettings, match="settings of basin: Expected `array`"):
+        Sources({}, {"TALLYSTICK_BASIN_PUMPS": "2"}).room(Basin, "basin")
+    with pytest.raises(BadSettings, match="TALLYSTICK_BASIN_PUMPS: 'both' is no JSON list"):
+        Sources({}, {"TALLYSTICK_BASIN_PUMPS": "both"}).room(Basin, "basin")
 
 
 def test_a_file_that_is_missing_or_malformed_or_has_a_strange_section_is_refused(tmp_path: Path) -> None:
