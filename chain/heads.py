@@ -13,6 +13,7 @@ from contextlib import aclosing
 import msgspec
 from msgspec import Struct
 
+from chain.effort import Effort
 from chain.errors import ChainError, Distrusted, Retryable
 from chain.integrity import check_header
 from chain.jsonrpc import Rpc
@@ -52,11 +53,13 @@ _decode = msgspec.json.Decoder(_News).decode
 class _Newest:
     """A place for one head: a new one replaces the one that nobody has taken."""
 
-    def __init__(self) -> None:
+    def __init__(self, effort: Effort) -> None:
         self.heard = asyncio.Event()
+        self.changed_at = _now()
         self.missed = 0
         """How many new heads were not told but asked for since the socket told one."""
         self.listening: asyncio.Timeout | None = None
+        self._effort = effort
         self._head: Head | None = None
         self._failure: BaseException | None = None
         self._there = asyncio.Event()
@@ -89,6 +92,8 @@ class _Newest:
         if head == self._head:
             return False
         self._head = head
+        self.changed_at = _now()
+        self._effort.note("head", head.number)
         self._there.set()
         return True
 
@@ -116,7 +121,7 @@ class _Ear:
 
 async def heads(node: Node) -> AsyncGenerator[Head, None]:
     """The newest head, then each other one; ends only by a Fatal. Close it (`contextlib.aclosing`) to end its tasks."""
-    newest = _Newest()
+    newest = _Newest(node.effort)
     tasks = [asyncio.create_task(_poll(node, newest))]
     if any(provider.ws_url for provider in node.providers("head")):
         tasks.append(asyncio.create_task(_listen(node, newest)))
@@ -143,6 +148,9 @@ async def _poll(node: Node, newest: _Newest) -> None:
     while True:
         try:
             newest.asked(await latest(node))
+            if _now() - newest.changed_at >= node.settings.quiet_after_s:
+                await _compare(node)
+                newest.changed_at = _now()
         except Retryable as error:
             log.debug("no head: %s", error)  # the outage of a provider is told where its calls are made
         quiet = False
@@ -153,6 +161,21 @@ async def _poll(node: Node, newest: _Newest) -> None:
                     await newest.heard.wait()
             except TimeoutError:
                 quiet = True
+
+
+async def _compare(node: Node) -> None:
+    """Passes over those whose head stays below the others', until they have caught up."""
+    well = [each for each in node.providers("head") if each.health.is_well]
+    if len(well) < 2:
+        return
+    first = await asyncio.gather(*[latest(each) for each in well], return_exceptions=True)
+    best = max((head.number for head in first if isinstance(head, Head)), default=0)
+    behind = [each for each, head in zip(well, first, strict=True) if isinstance(head, Head) and head.number < best]
+    if behind:
+        await asyncio.sleep(node.settings.poll_interval_s)
+    for each in behind:
+        if (head := await latest(each)).number < best:
+            each.lags(head.number, best)
 
 
 async def _listen(node: Node, newest: _Newest) -> None:
