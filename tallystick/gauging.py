@@ -79,8 +79,12 @@ class IndexerGauges:
         """The oldest look that still counts, and one of now."""
         with self._lock:
             now = self._look()
-            while len(self._looks) > 1 and now.at - self._looks[1].at >= WINDOW_S:
+            while len(self._looks) > 1 and self._is_stale(now.at):
                 self._looks.popleft()
             if now.at - self._looks[-1].at >= SPACING_S:
                 self._looks.append(now)
             return self._looks[0], now
+
+    def _is_stale(self, now: float) -> bool:
+        """Whether the oldest look is out of the window, and the next one old enough to stand in for it."""
+        return now - self._looks[0].at > WINDOW_S and now - self._looks[1].at >= SPACING_S

@@ -20,7 +20,7 @@ COMMANDS = {
     "work": ("tallystick.cli.working", "work"),
     "ask": ("tallystick.cli.asking", "ask"),
     "quote": ("tallystick.cli.asking", "quote"),
-    "status": ("tallystick.cli.asking", "status"),
+    "status": ("tallystick.cli.status", "status"),
     "verify": ("tallystick.cli.verifying", "verify"),
     "ceremony": ("tallystick.cli.ceremony", "ceremony"),
     "doctor": ("tallystick.cli.doctor", "doctor"),

@@ -1,17 +1,13 @@
-"""`tallystick ask`, `quote` and `status`: what the network's API says, on a terminal."""
+"""`tallystick ask` and `quote`: a question goes to the network's API, what it says comes out on a terminal."""
 
 import asyncio
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import click
-import httpx
 import msgspec
-from rich.live import Live
-from rich.table import Table
 
 from tallystick.amounts import show_wei
 from tallystick.asking import Question, Told, follow, order, result
@@ -19,7 +15,6 @@ from tallystick.cli.options import AMOUNT, api_option, json_option
 from tallystick.cli.session import Session, pass_session, run_async
 from tallystick.http import answer, connected
 
-WATCH_S = 1.0
 UNCLAIMED_S = 10.0
 UNCLAIMED = (
     "no worker has claimed the job yet: `tallystick status` shows whether one is there. Ctrl-C stops waiting, the"
@@ -107,57 +102,6 @@ def quote(session: Session, api_url: str, as_json: bool, **asked: Any) -> None:
     if quoted["advice"]:
         floor = show_wei(int(quoted["gas"]["floor"]))
         session.console.print(f"[red]no worker would take it[/]: its gas costs {floor}. {quoted['advice']}")
-
-
-@click.command()
-@click.option("--watch", is_flag=True, help="Show it anew every second, until Ctrl-C.")
-@api_option
-@json_option
-@pass_session
-def status(session: Session, watch: bool, api_url: str, as_json: bool) -> None:
-    """Block, lag, jobs, nodes and earnings of the network.
-
-    \b
-    Example:  tallystick status --watch
-    """
-
-    async def run() -> None:
-        async with connected(api_url) as api:
-            if as_json:
-                click.echo(msgspec.json.encode(await _read_status(api)))
-            elif not watch:
-                session.console.print(_status_table(await _read_status(api)))
-            else:
-                with Live(console=session.console, auto_refresh=False) as live:
-                    while True:
-                        live.update(_status_table(await _read_status(api)), refresh=True)
-                        await asyncio.sleep(WATCH_S)
-
-    run_async(run())
-
-
-async def _read_status(api: httpx.AsyncClient) -> dict[str, Any]:
-    stats, nodes, ready = await asyncio.gather(
-        api.get("/explorer/v1/stats"), api.get("/explorer/v1/nodes"), api.get("/ready")
-    )
-    told = answer(stats).json()
-    return {"stats": told["data"], "head": told["head"], "nodes": answer(nodes).json()["data"], "ready": ready.json()}
-
-
-def _status_table(status: dict[str, Any]) -> Table:
-    stats, head, ready = status["stats"], status["head"], status["ready"]
-    table = Table(show_header=False, title=f"{time.strftime('%H:%M:%S')}")
-    table.add_row("block", f"{head['number']}, final {head['final']}, {head['at']}")
-    table.add_row("lag", f"{ready.get('lag_blocks', '?')} blocks")
-    states = ("open", "claimed", "answered", "settled", "cancelled", "expired")
-    table.add_row("jobs", ", ".join(f"{stats[state]} {state}" for state in states if stats[state]) or "none yet")
-    table.add_row("receipts", str(stats["receipts"]))
-    table.add_row("tokens", f"{stats['tokens_prompt']} in, {stats['tokens_completion']} out")
-    table.add_row("escrow, credit", f"{show_wei(int(stats['open_escrow']))}, {show_wei(int(stats['credit']))}")
-    for node in status["nodes"]:
-        done = f"{node['settled']} settled, {node['leases_lost']} leases lost, earned {show_wei(int(node['earned']))}"
-        table.add_row(node["address"], f"{node['state']}: {done}")
-    return table
 
 
 def _utf8(prompt: bytes) -> str:

@@ -2,6 +2,7 @@
 
 import signal
 
+import msgspec
 import pytest
 
 from tests.integration.harness import House, tallystick, write_settings
@@ -41,3 +42,16 @@ def test_a_stake_below_the_least_is_refused_before_anything_is_sent(house: House
     assert refused.returncode == 1
     assert f"a node that may claim stakes 0.01 eth ({least} wei) or more" in refused.stderr
     assert house.height == before
+
+
+async def test_status_tells_how_far_the_chain_is_indexed_and_what_holds_that_back(house: House) -> None:
+    house.hire()
+    await house.start("serve")
+    told = tallystick("status", "--api-url", house.api_url)
+    assert told.returncode == 0, told.stderr
+    assert "none: level with the chain" in told.stdout
+    assert "waiting for the chain" in told.stdout
+    figures = msgspec.json.decode(tallystick("status", "--json", "--api-url", house.api_url).stdout)["indexer"]
+    assert figures["head"] == figures["indexed"] == house.height
+    assert figures["requests"] > 0
+    assert figures["seconds"]["waiting"] > 0
