@@ -1,6 +1,7 @@
 """The explorer: ledger and tip come in, rows that others may ask for go out. The API reads through this page alone."""
 
-from .digest import Difference, Digest, digest_of_chain, digest_of_ledger
+from .digest import Difference, Digest, TableDigest, digest_of_chain, digest_of_ledger
+from .digests import BlockDigest, digest_at
 from .errors import (
     BadCursor,
     DatabaseDamaged,
@@ -26,6 +27,7 @@ from .rebuilding import Rebuilt, rebuild
 
 __all__ = [
     "BadCursor",
+    "BlockDigest",
     "DatabaseDamaged",
     "DatabaseFailed",
     "DatabaseFull",
@@ -44,7 +46,9 @@ __all__ = [
     "Queries",
     "Rebuilt",
     "ReceiptFilter",
+    "TableDigest",
     "TransactionFilter",
+    "digest_at",
     "digest_of_chain",
     "digest_of_ledger",
     "holds",

@@ -71,6 +71,19 @@ class Database:
                 raise
             reach("explorer.committed")
 
+    @contextmanager
+    def apart(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor of its own on which all statements see the same moment, for as long as it takes."""
+        self.enter()
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.begin()
+                cursor.execute("FROM final.progress").fetchall()
+                yield cursor
+                cursor.rollback()
+        finally:
+            self.leave()
+
     def snapshot(self, to: Path) -> None:
         """A consistent copy in a file of its own, which other processes may open. Neither side waits."""
         with self._connection.cursor() as cursor:

@@ -1,14 +1,13 @@
-"""A fingerprint of the final tables that does not depend on the order of rows: equal where the same was indexed.
-
-Each row's text is hashed and the hashes are added up, so that a row can be added or taken out without the others.
-"""
+"""A fingerprint of the final tables that does not depend on the order of rows: equal where the same was indexed."""
 
 import hashlib
+from collections.abc import Iterable, Mapping
 
 import duckdb
 from msgspec import Struct
 
-from .columns import Column, Kind
+from .fingerprints import Sum, sum_of_table, text_of
+from .rows import Row
 from .table import Table
 from .tables import OVERLAID, TABLES
 
@@ -43,27 +42,33 @@ class Difference(Struct, frozen=True):
 
 def digest_of_chain(cursor: duckdb.DuckDBPyConnection) -> Digest:
     """Of what follows from the chain alone: comparable between any two indexes of it that are final up to one block."""
-    return Digest(tuple(_digest(cursor, table) for table in OVERLAID))
+    return digest_of_sums({table.row: sum_of(cursor, table) for table in OVERLAID})
 
 
 def digest_of_ledger(cursor: duckdb.DuckDBPyConnection) -> Digest:
     """Of everything in the ledger: comparable between projections of the same one."""
-    return Digest(tuple(_digest(cursor, table) for table in TABLES))
+    return _digest(TABLES, {table.row: sum_of(cursor, table) for table in TABLES})
+
+
+def digest_of_sums(sums: Mapping[type[Row], Sum]) -> Digest:
+    """Of what follows from the chain alone, when the tables were added up already."""
+    return _digest(OVERLAID, sums)
+
+
+def sum_of(cursor: duckdb.DuckDBPyConnection, table: Table, where: str = "true") -> Sum:
+    """The final rows of a table added up, by reading them all."""
+    found = cursor.execute(sum_of_table(table, where)).fetchall()
+    return Sum(*map(int, found[0]))
 
 
 def differences(left: duckdb.DuckDBPyConnection, right: duckdb.DuckDBPyConnection) -> list[Difference]:
     """The tables in which two databases differ, and in which rows."""
-    pairs = ((table, _digest(left, table), _digest(right, table)) for table in TABLES)
+    pairs = ((table, sum_of(left, table), sum_of(right, table)) for table in TABLES)
     return [_difference(left, right, table) for table, ours, theirs in pairs if ours != theirs]
 
 
-def _digest(cursor: duckdb.DuckDBPyConnection, table: Table) -> TableDigest:
-    found = cursor.execute(
-        "SELECT count(*), coalesce(sum(md5_number_lower(text)), 0), coalesce(sum(md5_number_upper(text)), 0) "
-        f"FROM (SELECT {_text(table)} AS text FROM final.{table.name})"
-    ).fetchall()
-    rows, lower, upper = found[0]
-    return TableDigest(table.name, rows, f"{lower:x}-{upper:x}")
+def _digest(tables: Iterable[Table], sums: Mapping[type[Row], Sum]) -> Digest:
+    return Digest(tuple(TableDigest(table.name, sums[table.row].rows, sums[table.row].hex) for table in tables))
 
 
 def _difference(left: duckdb.DuckDBPyConnection, right: duckdb.DuckDBPyConnection, table: Table) -> Difference:
@@ -72,15 +77,4 @@ def _difference(left: duckdb.DuckDBPyConnection, right: duckdb.DuckDBPyConnectio
 
 
 def _texts(cursor: duckdb.DuckDBPyConnection, table: Table) -> set[str]:
-    return {text for (text,) in cursor.execute(f"SELECT {_text(table)} FROM final.{table.name}").fetchall()}
-
-
-def _text(table: Table) -> str:
-    """A row as text that is the same on every machine, whatever its time zone."""
-    return f"to_json([{', '.join(map(_cell, table.columns))}])::VARCHAR"
-
-
-def _cell(column: Column) -> str:
-    name = f'"{column.name}"'
-    shown = f"epoch_us({name})" if column.kind in (Kind.SECONDS, Kind.MILLISECONDS) else name
-    return f"CAST({shown} AS VARCHAR)"
+    return {text for (text,) in cursor.execute(f"SELECT {text_of(table)} FROM final.{table.name}").fetchall()}

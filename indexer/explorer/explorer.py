@@ -1,28 +1,31 @@
 """The explorer's database: the ledger and the tip come in by `refresh`, readable rows go out by `queries`."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from domain.facts import BlockFinalised
 from domain.ledger import Ledger, Snapshot, Tip
 
-from .batches import Batch, batches
+from .batches import Batch, Stored, batches
 from .database import Database, Shelf
+from .digests import Digests, base_of
 from .errors import LedgerBehind
+from .feeding import feed
 from .folds import Totals
 from .overlay import Overlay
 from .progress import Progress, advanced, read_progress, with_head, write_progress
-from .projecting import final_totals, project
+from .projecting import Folded, Projection, final_totals, write
 from .queries import Queries
-from .recent import Recent
 from .rows import Head, TransactionRow
 from .sources import Sources
 from .waiting import Waiters
 
 T = TypeVar("T")
+
+SMALL_EVENTS = 2_000
 
 
 def reached(position: int) -> Callable[[Queries], bool]:
@@ -57,8 +60,9 @@ class Explorer:
         self._limits = (memory_limit_mib, threads)
         self._turn = threading.RLock()
         self._waiters = Waiters()
-        self._recent = Recent()
-        self._overlay = Overlay(self._recent)
+        self._projection = Projection(Totals())
+        self._overlay = Overlay(self._projection.recent)
+        self._digests = Digests()
         self._tip_version = -1
         self._shelf = Shelf(self.open_beside(path))
         self.queries = Queries(self._shelf, self._waiters)
@@ -77,20 +81,24 @@ class Explorer:
     def head(self) -> Head:
         return self._progress.head()
 
-    def refresh(self, newest: BlockFinalised | None = None) -> int:
+    def refresh(self, newest: BlockFinalised | None = None, in_hand: Sequence[Stored] = ()) -> int:
         """Takes in what the ledger and the tip hold now. Returns how many rows a reorg took back from readers.
 
         `newest` is the newest block that the caller saw; it dates the head where the ledger keeps no such block.
+        `in_hand` are facts that the caller recorded just now: they are not read back from the ledger.
         """
         with self._turn:
             snapshot = self._tip.snapshot()
-            waiting: Batch | None = None
-            for batch in batches(self.ledger, self.sources, self.position, self.batch_events):
-                if waiting:
-                    self._take(waiting, None, newest)
-                waiting = batch
-            if waiting or snapshot.version != self._tip_version or not self._overlay.is_known:
-                return self._take(waiting, snapshot, newest)
+            coming = batches(self.ledger, self.sources, self.position, self.batch_events, in_hand=in_hand)
+            try:
+                last = feed(coming, self._fold, lambda folded: self._commit(folded, None, newest))
+                if last or snapshot.version != self._tip_version or not self._overlay.is_known:
+                    return self._commit(self._fold(last) if last else None, snapshot, newest)
+            except BaseException:
+                self._overlay.forget()
+                self._digests.forget()
+                self._projection.reset(self._totals)
+                raise
             return 0
 
     def wait_for(self, found: Callable[[Queries], T | None], timeout_s: float) -> T | None:
@@ -122,16 +130,42 @@ class Explorer:
 
     def adopt(self, database: Database) -> None:
         """Shows `database`, which holds the same position, in place of the one before. Only while `paused`."""
-        recent = Recent()
-        overlay = Overlay(recent)
         with database.writing() as cursor:
             totals = final_totals(cursor)
+            projection = Projection(totals)
+            overlay = Overlay(projection.recent)
             overlay.clear(cursor)
             overlay.follow(cursor, self._overlay.blocks, totals)
             write_progress(cursor, self._progress)
-        self._overlay, self._recent, self._totals = overlay, recent, totals
+            self._digests.resume(cursor)
+        self._overlay, self._projection, self._totals = overlay, projection, totals
         self._shelf.swap(database)
         self._waiters.notify()
+
+    @property
+    def keeps_digests(self) -> bool:
+        """Whether each block that becomes final gets its digest."""
+        return self._digests.is_known
+
+    def keep_digests(self) -> None:
+        """Adds up the tables as they stand, and from then on what each block changes; others go on meanwhile.
+
+        For when the chain's head is reached: a backfill ends it.
+        """
+        with ExitStack() as stack:
+            with self._turn:
+                if self._digests.wants_history:
+                    return
+                cursor = stack.enter_context(self._shelf.current.apart())
+                self._digests.watch()
+            try:
+                base = base_of(cursor)
+                with self._turn, self._shelf.current.writing() as writer:
+                    self._digests.settle(writer, base)
+            except BaseException:
+                self._digests.forget()
+                raise
+            self._digests.committed()
 
     def open_beside(self, path: Path) -> Database:
         """Another database of the same chain, under the same limits."""
@@ -151,28 +185,36 @@ class Explorer:
                     f"{self.ledger.position()}: name the ledger it was made from, or move the file away"
                 )
             self._overlay.clear(cursor)
+            self._digests.resume(cursor)
             progress = with_head(before, None, ())
             write_progress(cursor, progress)
-            return progress, final_totals(cursor)
+            totals = final_totals(cursor)
+            self._projection.reset(totals)
+            return progress, totals
 
-    def _take(self, batch: Batch | None, snapshot: Snapshot | None, newest: BlockFinalised | None) -> int:
+    def _fold(self, batch: Batch) -> Folded:
+        history = self._digests.wants_history and sum(len(b.occurrences) for b in batch.blocks) <= SMALL_EVENTS
+        with self._shelf.current.reading() as cursor:
+            return self._projection.fold(cursor, batch, history=history)
+
+    def _commit(self, folded: Folded | None, snapshot: Snapshot | None, newest: BlockFinalised | None) -> int:
         """One transaction: final facts, the tip over them, and how far both have come."""
+        batch = folded.batch if folded else None
         recorded = batch.blocks if batch else ()
+        totals = folded.totals if folded else self._totals
         progress = advanced(self._progress, batch, snapshot.final if snapshot else None)
         retracted = 0
-        try:
-            with self._shelf.current.writing() as cursor:
-                totals = project(cursor, batch, self._totals, self._recent).totals if batch else self._totals
-                self._overlay.settle(cursor, progress.final_number, recorded)
-                if snapshot:
-                    tip = [block for block in snapshot.blocks if block.number > progress.final_number]
-                    retracted = self._overlay.follow(cursor, tip, totals)
-                progress = with_head(progress, self._overlay.head, (*recorded[-1:], newest))
-                write_progress(cursor, progress)
-        except BaseException:
-            self._overlay.forget()
-            self._recent.forget()
-            raise
+        with self._shelf.current.writing() as cursor:
+            if folded:
+                write(cursor, folded)
+            self._digests.took(cursor, recorded, folded.books if folded and folded.history else None)
+            self._overlay.settle(cursor, progress.final_number, recorded)
+            if snapshot:
+                tip = [block for block in snapshot.blocks if block.number > progress.final_number]
+                retracted = self._overlay.follow(cursor, tip, totals)
+            progress = with_head(progress, self._overlay.head, (*recorded[-1:], newest))
+            write_progress(cursor, progress)
+        self._digests.committed()
         self._progress, self._totals = progress, totals
         self._tip_version = snapshot.version if snapshot else self._tip_version
         self._waiters.notify()

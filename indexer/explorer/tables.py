@@ -13,7 +13,7 @@ from .rows import Row
 from .table import Table
 from .views import VIEWS
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 OVERLAID = (BLOCKS, TRANSACTIONS, EVENTS, JOBS, RECEIPTS, NODES, MODELS, ACCOUNTS, PARKED)
 """Tables that follow from the chain alone: the same on every machine that indexed the same blocks."""
@@ -48,6 +48,11 @@ PROGRESS = {
     "final_number": "Newest block that can not change any more, -1 before the first",
     "final_hash": "Its hash",
 }
+DIGESTS = {
+    "number": "Height of the block",
+    "hash": "Its hash",
+    "sums": "Rows and sums of their fingerprints, table by table (MessagePack)",
+}
 
 
 def create(cursor: duckdb.DuckDBPyConnection, chain_id: int) -> None:
@@ -63,6 +68,7 @@ def _schemas() -> Iterator[str]:
         "CREATE TABLE final.progress (schema_version BIGINT, chain_id BIGINT, position BIGINT, head_number BIGINT, "
         "head_hash VARCHAR, head_at TIMESTAMPTZ, final_number BIGINT, final_hash VARCHAR)"
     )
+    yield "CREATE TABLE final.digests (number BIGINT, hash VARCHAR, sums BLOB)"
     for table in TABLES:
         yield f"CREATE TABLE final.{table.name} ({table.ddl})"
     for table in OVERLAID:
@@ -87,6 +93,9 @@ def _comments() -> Iterator[str]:
     yield "COMMENT ON TABLE final.progress IS 'How far these tables have come; one row'"
     for name, comment in PROGRESS.items():
         yield f"COMMENT ON COLUMN final.progress.{name} IS {_quoted(comment)}"
+    yield "COMMENT ON TABLE final.digests IS 'What all tables add up to after a block, from when it was followed on'"
+    for name, comment in DIGESTS.items():
+        yield f"COMMENT ON COLUMN final.digests.{name} IS {_quoted(comment)}"
     for table in OVERLAID:
         yield from _commented("TABLE", "final", table, f"{table.comment} (final blocks only)")
         yield from _commented("TABLE", "tip", table, f"{table.comment} (as changed by blocks that are not final)")
