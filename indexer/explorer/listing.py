@@ -1,27 +1,37 @@
-"""Pages of rows: filters and a place to go on from come in, one page and the next place go out.
+"""Pages of rows: filters, a place to go on from and the moment meant come in, one page and the next place go out.
 
-The tip is small and the final rows are many, so both are asked apart: the final ones by a query that DuckDB answers
-from a few row groups, without the join that the views need.
+The tip is small and the final rows are many, so each is asked apart, and numbered rows from the newest down in pieces:
+DuckDB then reads the few row groups that hold them, whole rows of these alone, and joins nothing.
 """
 
 import base64
 import binascii
-from collections.abc import Mapping
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 import duckdb
 import msgspec
 from msgspec import Struct
 
-from .columns import Kind
+from .aggregates import RECEIPTS
+from .columns import Column, Kind
+from .documents import with_documents
 from .errors import BadCursor
-from .rows import ReceiptRow, Row
+from .prepared import ask
+from .ranges import HISTORIED
+from .rows import Row
 from .storing import read, shown
 from .table import Table
-from .tables import DOCUMENT_OF_RECEIPT, OVERLAID, SHOWN_DOCUMENT
+from .tables import OVERLAID
 
 R = TypeVar("R", bound=Row)
+Value = int | str | bool
 LIMIT_MAX = 1000
+PIECE_GROWTH = 16
+
+_ends: "weakref.WeakKeyDictionary[duckdb.DuckDBPyConnection, dict[str, int]]" = weakref.WeakKeyDictionary()
 
 
 class Page(Struct, Generic[R], frozen=True):
@@ -42,24 +52,49 @@ class Order(Struct, frozen=True):
         return tuple(getattr(row, name) for name in self.columns)
 
 
+class At(Struct, frozen=True):
+    """The moment meant: after block `number`, while those up to `final` cannot change any more."""
+
+    number: int
+    final: int
+
+
+class Source(Struct, frozen=True):
+    """A schema that holds rows of a table, and which of them count at the moment meant."""
+
+    schema: str
+    conditions: tuple[str, ...] = ()
+    values: tuple[int, ...] = ()
+
+
 def page(
-    cursor: duckdb.DuckDBPyConnection, order: Order, where: Mapping[str, Any], after: str | None, limit: int
+    cursor: duckdb.DuckDBPyConnection,
+    order: Order,
+    where: Mapping[str, Value],
+    after: str | None,
+    limit: int,
+    at: At | None = None,
 ) -> Page[Any]:
-    """One page. `cursor` must see one moment. Raises BadCursor."""
+    """One page, as after block `at` or the newest. `cursor` must see one moment. Raises BadCursor."""
     limit = max(1, min(limit, LIMIT_MAX))
     place = open_cursor(order, after) if after else None
-    rows = _rows(cursor, order, where, place, limit + 1)
+    rows = _rows(cursor, order, where, place, limit + 1, at)
     more = len(rows) > limit
-    return Page(tuple(rows[:limit]), make_cursor(order, rows[limit - 1]) if more else None)
+    told = with_documents(cursor, rows[:limit]) if order.table is RECEIPTS else rows[:limit]
+    return Page(tuple(told), make_cursor(order, rows[limit - 1]) if more else None)
 
 
-def one(cursor: duckdb.DuckDBPyConnection, order: Order, where: Mapping[str, Any]) -> Any:
+def one(cursor: duckdb.DuckDBPyConnection, table: Table, where: Mapping[str, Value], at: At | None = None) -> Any:
     """The row that these values name, or None. A row that leaves the tip meanwhile is found among the final ones."""
-    table = order.table
-    schemas = ("tip", "final") if table in OVERLAID and _is_in_tip(cursor, table, where) else ("final",)
-    for schema in schemas:
-        if rows := _select(cursor, order, schema, where, None, None):
-            return rows[0]
+    conditions = tuple(f'"{name}" = {_bound(table, name)}' for name in where)
+    named = tuple(where.values())
+    skipped = _skipped(cursor, table, conditions, named, at)
+    for source in _sources(table, at):
+        if source.schema != skipped:
+            select = _select(table, source.schema, conditions + source.conditions)
+            found = ask(cursor, f"{select} LIMIT 1", (*named, *source.values))
+            if rows := _read(table, source, found, at):
+                return with_documents(cursor, rows)[0] if table is RECEIPTS else rows[0]
     return None
 
 
@@ -85,62 +120,130 @@ def open_cursor(order: Order, text: str) -> tuple[Any, ...]:
 def _rows(
     cursor: duckdb.DuckDBPyConnection,
     order: Order,
-    where: Mapping[str, Any],
+    where: Mapping[str, Value],
     place: tuple[Any, ...] | None,
     limit: int,
+    at: At | None,
 ) -> list[Row]:
-    table = order.table
-    if table not in OVERLAID:
-        return _select(cursor, order, "final", where, place, limit)
-    if table.key is None:
-        rows = _select(cursor, order, "tip", where, place, limit)
-        return rows + _select(cursor, order, "final", where, place, limit - len(rows)) if len(rows) < limit else rows
-    hidden = {key for (key,) in cursor.execute(f"SELECT {table.key} FROM tip.{table.name}").fetchall()}
-    final = _select(cursor, order, "final", where, place, limit + len(hidden))
-    rows = [row for row in final if getattr(row, table.key) not in hidden]
-    if hidden:
-        rows += _select(cursor, order, "tip", where, place, limit)
-        rows.sort(key=order.place, reverse=order.newest_first)
-    return rows[:limit]
+    found: list[Row] = []
+    for least in _pieces(cursor, order, where, place, limit):
+        found = []
+        for source in _sources(order.table, at):
+            if order.table.key is None and len(found) >= limit:
+                break  # the rows of a table that only grows are all older there
+            found += _piece(cursor, order, source, where, place, least, limit, at)
+        if len(found) >= limit:
+            break
+    found.sort(key=order.place, reverse=order.newest_first)
+    if found and place is None and isinstance(newest := order.place(found[0])[0], int):
+        _remember(cursor, order.table, newest)
+    return found[:limit]
 
 
-def _select(
+def _piece(
     cursor: duckdb.DuckDBPyConnection,
     order: Order,
-    schema: str,
-    where: Mapping[str, Any],
+    source: Source,
+    where: Mapping[str, Value],
     place: tuple[Any, ...] | None,
-    limit: int | None,
+    least: int | None,
+    limit: int,
+    at: At | None,
 ) -> list[Row]:
-    table = order.table
-    conditions = [f'"{name}" = {_bound(table, name)}' for name in where]
-    parameters = list(where.values())
+    conditions = [f'"{name}" = {_bound(order.table, name)}' for name in where]
+    values: list[Value] = list(where.values())
+    if least is not None:
+        conditions.append(f'"{order.columns[0]}" >= ?')
+        values.append(least)
     if place is not None:
         conditions.append(_beyond(order))
-        parameters += [value for i in range(len(place)) for value in place[: i + 1]]
+        values += [value for i in range(len(place)) for value in place[: i + 1]]
     direction = " DESC" if order.newest_first else ""
-    source = f"{schema}.{table.name}" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
-    if limit is not None:
-        by = ", ".join(f'"{name}"{direction}' for name in order.columns)
-        source = f"{source} ORDER BY {by} LIMIT {limit}"
-    columns, joined = [shown(table, "r")], ""
-    if table in OVERLAID:
-        columns.append("true" if schema == "final" else "false")
-    if table.row is ReceiptRow:
-        columns.append(SHOWN_DOCUMENT)
-        joined = DOCUMENT_OF_RECEIPT
-    found = cursor.execute(f"SELECT {', '.join(columns)} FROM (FROM {source}) r {joined}", parameters)
-    # A join, and the outer query as such, promise no order; a page is small.
-    return sorted(read(table, found.fetchall()), key=order.place, reverse=order.newest_first)
+    by = ", ".join(f'"{name}"{direction}' for name in order.columns)
+    select = _select(order.table, source.schema, (*conditions, *source.conditions), hides=True)
+    found = ask(cursor, f"{select} ORDER BY {by} LIMIT {limit}", [*values, *source.values])
+    return _read(order.table, source, found, at)
 
 
-def _is_in_tip(cursor: duckdb.DuckDBPyConnection, table: Table, where: Mapping[str, Any]) -> bool:
-    """A question that costs a tenth of reading all columns, and mostly saves that."""
-    named = " AND ".join(f'"{name}" = {_bound(table, name)}' for name in where)
-    found = cursor.execute(f"SELECT true FROM tip.{table.name} WHERE {named} LIMIT 1", list(where.values()))
-    return found.fetchone() is not None
+def _pieces(
+    cursor: duckdb.DuckDBPyConnection,
+    order: Order,
+    where: Mapping[str, Value],
+    place: tuple[Any, ...] | None,
+    limit: int,
+) -> Iterator[int | None]:
+    """How far down to look, further each time, until there is nothing left to look at."""
+    leading = order.columns[0]
+    if leading not in where and _column(order.table, leading).kind is Kind.INTEGER:
+        newest = place[0] if place else _newest(cursor, order.table, leading)
+        span = 2 * limit * (PIECE_GROWTH if where else 1)
+        while newest > span:
+            yield newest - span
+            span *= PIECE_GROWTH
+    yield None
 
 
+def _newest(cursor: duckdb.DuckDBPyConnection, table: Table, leading: str) -> int:
+    """About where the numbers of a table end; asked once a cursor, and known from what it read after that."""
+    known = _ends.setdefault(cursor, {})
+    if table.name not in known:
+        found = cursor.execute(f'SELECT coalesce(max("{leading}"), 0) FROM {table.name}').fetchall()
+        known[table.name] = found[0][0]
+    return known[table.name]
+
+
+def _remember(cursor: duckdb.DuckDBPyConnection, table: Table, newest: int) -> None:
+    known = _ends.setdefault(cursor, {})
+    known[table.name] = max(newest, known.get(table.name, 0))
+
+
+def _sources(table: Table, at: At | None) -> tuple[Source, ...]:
+    """The newest rows first. At a block, a row that was replaced since lies in `history` with the block that did it."""
+    if table not in OVERLAID:
+        return (Source("final"),)
+    if at is None:
+        return Source("tip"), Source("final")
+    known = (f'"{table.block}" <= ?',)
+    here = tuple(Source(schema, known, (at.number,)) for schema in ("tip", "final"))
+    if table not in HISTORIED:
+        return here
+    return (*here, Source("history", (*known, '"until" > ?'), (at.number, at.number)))
+
+
+def _read(table: Table, source: Source, found: list[Any], at: At | None) -> list[Row]:
+    """Whether a row is final is judged now, not at the moment meant."""
+    rows = read(table, found)
+    if source.schema == "tip":
+        for row in rows:
+            row.is_final = False  # type: ignore[attr-defined]
+    elif source.schema == "history" and at:
+        for row in rows:
+            row.is_final = row.block <= at.final  # type: ignore[attr-defined]
+    return rows
+
+
+def _skipped(
+    cursor: duckdb.DuckDBPyConnection, table: Table, conditions: tuple[str, ...], named: Sequence[Value], at: At | None
+) -> str:
+    """The schema that need not be asked for a row: this question costs a tenth of reading all columns."""
+    if table not in OVERLAID:
+        return ""
+    asked = f"SELECT true FROM tip.{table.name} WHERE {' AND '.join(conditions)} LIMIT 1"
+    if not ask(cursor, asked, named):
+        return "tip"
+    return "final" if at and table.key else ""
+
+
+@cache
+def _select(table: Table, schema: str, conditions: tuple[str, ...], hides: bool = False) -> str:
+    """What lies in `tip` hides what lies in `final` under the same key."""
+    hides = hides and schema == "final" and table in OVERLAID and table.key is not None
+    hidden = f" ANTI JOIN tip.{table.name} USING ({table.key})" if hides else ""
+    wanted = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT {shown(table)} FROM {schema}.{table.name}{hidden}{wanted}"
+
+
+@cache
 def _beyond(order: Order) -> str:
     """Rows after a place: further in the first column, or the same there and further in the next, and so on."""
     sign = "<" if order.newest_first else ">"
@@ -153,9 +256,13 @@ def _beyond(order: Order) -> str:
 
 
 def _bound(table: Table, name: str) -> str:
-    return next(column.kind.value.bound for column in table.columns if column.name == name)
+    return _column(table, name).kind.value.bound
 
 
 def _kind(table: Table, name: str) -> type:
-    kind = next(column.kind for column in table.columns if column.name == name)
-    return str if kind is Kind.TEXT else int
+    return str if _column(table, name).kind is Kind.TEXT else int
+
+
+@cache
+def _column(table: Table, name: str) -> Column:
+    return next(column for column in table.columns if column.name == name)

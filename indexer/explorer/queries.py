@@ -31,6 +31,7 @@ from .rows import (
     TransactionRow,
 )
 from .stats import Incidents, read_incidents, read_stats
+from .table import Table
 from .waiting import Waiters
 
 LIMIT = 50
@@ -109,13 +110,13 @@ class Queries:
             return read_progress(cursor).position
 
     def job(self, job_id: int) -> JobRow | None:
-        return cast("JobRow | None", self._one(_JOBS, job_id=job_id))
+        return cast("JobRow | None", self._one(JOBS, job_id=job_id))
 
     def jobs(self, where: JobFilter | None = None, after: str | None = None, limit: int = LIMIT) -> Page[JobRow]:
         return self._page(_JOBS, where, after, limit)
 
     def receipt(self, job_id: int) -> ReceiptRow | None:
-        return cast("ReceiptRow | None", self._one(_RECEIPTS, job_id=job_id))
+        return cast("ReceiptRow | None", self._one(RECEIPTS, job_id=job_id))
 
     def receipts(
         self, where: ReceiptFilter | None = None, after: str | None = None, limit: int = LIMIT
@@ -123,19 +124,19 @@ class Queries:
         return self._page(_RECEIPTS, where, after, limit)
 
     def node(self, address: str) -> NodeRow | None:
-        return cast("NodeRow | None", self._one(_NODES, address=address.lower()))
+        return cast("NodeRow | None", self._one(NODES, address=address.lower()))
 
     def nodes(self, where: NodeFilter | None = None, after: str | None = None, limit: int = LIMIT) -> Page[NodeRow]:
         return self._page(_NODES, where, after, limit)
 
     def model(self, model_id: str) -> ModelRow | None:
-        return cast("ModelRow | None", self._one(_MODELS, model_id=model_id))
+        return cast("ModelRow | None", self._one(MODELS, model_id=model_id))
 
     def models(self, where: ModelFilter | None = None, after: str | None = None, limit: int = LIMIT) -> Page[ModelRow]:
         return self._page(_MODELS, where, after, limit)
 
     def account(self, address: str) -> AccountRow | None:
-        return cast("AccountRow | None", self._one(_ACCOUNTS, address=address.lower()))
+        return cast("AccountRow | None", self._one(ACCOUNTS, address=address.lower()))
 
     def accounts(self, after: str | None = None, limit: int = LIMIT) -> Page[AccountRow]:
         return self._page(_ACCOUNTS, None, after, limit)
@@ -143,14 +144,14 @@ class Queries:
     def block(self, number_or_hash: int | str) -> BlockRow | None:
         """A block that touched us, or that is not final yet."""
         if isinstance(number_or_hash, str):
-            return cast("BlockRow | None", self._one(_BLOCKS, hash=number_or_hash.lower()))
-        return cast("BlockRow | None", self._one(_BLOCKS, number=number_or_hash))
+            return cast("BlockRow | None", self._one(BLOCKS, hash=number_or_hash.lower()))
+        return cast("BlockRow | None", self._one(BLOCKS, number=number_or_hash))
 
     def blocks(self, after: str | None = None, limit: int = LIMIT) -> Page[BlockRow]:
         return self._page(_BLOCKS, None, after, limit)
 
     def transaction(self, hash_: str) -> TransactionRow | None:
-        return cast("TransactionRow | None", self._one(_TRANSACTIONS, hash=hash_.lower()))
+        return cast("TransactionRow | None", self._one(TRANSACTIONS, hash=hash_.lower()))
 
     def transactions(
         self, where: TransactionFilter | None = None, after: str | None = None, limit: int = LIMIT
@@ -195,12 +196,12 @@ class Queries:
         """The books as they stood after block `number`; None before the first block that touched us."""
         with self._shelf.moment() as cursor:
             found = cursor.execute("SELECT max(number) FROM blocks WHERE number <= ?", [number]).fetchall()
-            block = one(cursor, _BLOCKS, {"number": found[0][0]}) if found[0][0] is not None else None
+            block = one(cursor, BLOCKS, {"number": found[0][0]}) if found[0][0] is not None else None
         return _reconciled(block) if block else None
 
-    def _one(self, order: Order, **where: Any) -> Any:
+    def _one(self, table: Table, **where: Any) -> Any:
         with self._shelf.reading() as cursor:
-            return one(cursor, order, where)
+            return one(cursor, table, where)
 
     def _page(self, order: Order, where: Filter | None, after: str | None, limit: int) -> Page[Any]:
         given = {name: value for name, value in asdict(where).items() if value is not None} if where else {}

@@ -1,6 +1,7 @@
 """Rows to DuckDB and back: structs come in, one or two statements a table go out."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -30,11 +31,16 @@ def store(
         if table.key:
             before = [getattr(row, table.key) for row in rows] if replaced is None else replaced.get(kind, ())
             _forget(cursor, schema, table, before)
-        if len(rows) <= FEW_ROWS:
-            _insert_few(cursor, schema, table, rows)
-        else:
-            _insert_many(cursor, schema, table, rows)
+        append(cursor, schema, table, rows)
         reach("explorer.stored")
+
+
+def append(
+    cursor: duckdb.DuckDBPyConnection, schema: str, table: Table, rows: list[Row], until: Sequence[int] = ()
+) -> None:
+    """Adds the rows as they are; in schema `history`, each with the block that replaced it."""
+    insert = _insert_few if len(rows) <= FEW_ROWS else _insert_many
+    insert(cursor, f"{schema}.{table.name}", table, rows, until)
 
 
 def load(cursor: duckdb.DuckDBPyConnection, schema: str, kind: type[Row], keys: Collection[Key]) -> list[Row]:
@@ -81,17 +87,26 @@ def _forget(cursor: duckdb.DuckDBPyConnection, schema: str, table: Table, keys: 
     )
 
 
-def _insert_few(cursor: duckdb.DuckDBPyConnection, schema: str, table: Table, rows: list[Row]) -> None:
-    one = "(" + ", ".join(column.kind.value.bound for column in table.columns) + ")"
-    values = [_put(column, row) for row in rows for column in table.columns]
-    cursor.execute(f"INSERT INTO {schema}.{table.name} VALUES " + ", ".join([one] * len(rows)), values)
+def _insert_few(
+    cursor: duckdb.DuckDBPyConnection, into: str, table: Table, rows: list[Row], until: Sequence[int]
+) -> None:
+    bounds = [column.kind.value.bound for column in table.columns]
+    one = "(" + ", ".join([*bounds, "?"] if until else bounds) + ")"
+    values = [[_put(column, row) for column in table.columns] for row in rows]
+    for each, end in zip(values, until, strict=False):
+        each.append(end)
+    cursor.execute(f"INSERT INTO {into} VALUES " + ", ".join([one] * len(rows)), list(chain.from_iterable(values)))
 
 
-def _insert_many(cursor: duckdb.DuckDBPyConnection, schema: str, table: Table, rows: list[Row]) -> None:
-    arrays = [_array(column, rows) for column in table.columns]
-    cursor.register("incoming", pa.table(arrays, names=[column.name for column in table.columns]))
+def _insert_many(
+    cursor: duckdb.DuckDBPyConnection, into: str, table: Table, rows: list[Row], until: Sequence[int]
+) -> None:
+    arrays = {column.name: _array(column, rows) for column in table.columns}
+    if until:
+        arrays["until"] = pa.array(until, pa.int64())
+    cursor.register("incoming", pa.table(arrays))
     try:
-        cursor.execute(f"INSERT INTO {schema}.{table.name} FROM incoming")
+        cursor.execute(f"INSERT INTO {into} FROM incoming")
     finally:
         cursor.unregister("incoming")
 

@@ -1,12 +1,14 @@
 """The explorer's schema: `final` holds what can not change any more, `tip` what may, and `main` shows both as one.
 
-A row of `tip` hides the row of `final` with the same key. Analysts depend on the names in `main`.
+A row of `tip` hides the row of `final` with the same key. Analysts depend on the names in `main`. What rows were like
+before lies in `history`.
 """
 
 from collections.abc import Iterator
 
 import duckdb
 
+from . import ranges
 from .aggregates import ACCOUNTS, DOCUMENTS, JOBS, MODELS, NODES, RECEIPTS
 from .records import BLOCKS, EVENTS, INTEGRITY, NODE_SAMPLES, PARKED, REORGS, TRANSACTIONS
 from .rows import Row
@@ -20,6 +22,9 @@ OVERLAID = (BLOCKS, TRANSACTIONS, EVENTS, JOBS, RECEIPTS, NODES, MODELS, ACCOUNT
 
 OFFCHAIN = (DOCUMENTS, NODE_SAMPLES, REORGS, INTEGRITY)
 """Tables of what no block holds; nothing in them is ever taken back."""
+
+NUMBERED = (JOBS, RECEIPTS)
+"""Tables with an index: one on numbers costs the writer nothing that can be measured; on hashes it would."""
 
 TABLES = (*OVERLAID, *OFFCHAIN)
 TABLE_OF: dict[type[Row], Table] = {table.row: table for table in TABLES}
@@ -57,7 +62,7 @@ DIGESTS = {
 
 def create(cursor: duckdb.DuckDBPyConnection, chain_id: int) -> None:
     """Everything an empty database needs."""
-    cursor.execute(";\n".join((*_schemas(), *_comments())))
+    cursor.execute(";\n".join((*_schemas(), *_comments(), *ranges.statements())))
     cursor.execute("INSERT INTO final.progress VALUES (?, ?, 0, -1, '', NULL, -1, '')", [SCHEMA_VERSION, chain_id])
 
 
@@ -74,6 +79,8 @@ def _schemas() -> Iterator[str]:
     for table in OVERLAID:
         yield f"CREATE TABLE tip.{table.name} ({table.ddl})"
         yield f"CREATE VIEW main.{table.name} AS {_overlaid(table)}"
+    for table in NUMBERED:
+        yield f"CREATE INDEX {table.name}_by_{table.key} ON final.{table.name} ({table.key})"
     for table in OFFCHAIN:
         yield f"CREATE VIEW main.{table.name} AS FROM final.{table.name}"
     for view in VIEWS:
