@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from chain.news import Extended, Finalised, News, Reorganised
+from chain.news import Evidence, Extended, Finalised, News, Reorganised
 from domain.facts import BlockFinalised as Block
 
 
@@ -44,18 +44,17 @@ class Branch:
         ours = self.at(number)
         return ours is not None and ours.hash == digest
 
-    def extend(self, blocks: Sequence[Block], bound: int) -> Iterator[News]:
+    def extend(self, blocks: Sequence[Block], bound: int, evidence: Evidence | None = None) -> Iterator[News]:
         """Blocks up to `bound` are told as final, and closed off before those that are not."""
         before = self.top.number
         self._links += [link(block) for block in blocks]
-        ready = [block for block in blocks if block.number <= bound]
+        ready = min(max(bound - before, 0), len(blocks))
         if ready:
             yield from self.finalise(before)
-            for block in ready:
-                yield Extended(block, is_final=True)
+            yield Extended(tuple(blocks[:ready]), True, evidence)
             yield from self.finalise(bound)
-        for block in blocks[len(ready) :]:
-            yield Extended(block)
+        if blocks[ready:]:
+            yield Extended(tuple(blocks[ready:]), False, evidence)
 
     def drop_above(self, number: int) -> Iterator[News]:
         kept = max(number - self.bottom.number, 0)

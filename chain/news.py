@@ -5,15 +5,25 @@ from msgspec import Struct
 from domain.facts import BlockFinalised
 
 
-class Extended(Struct, frozen=True):
-    """The next block, also one without anything of ours.
+class Evidence(Struct, frozen=True):
+    """Why blocks were believed: the level, who told them, what was checked, and what speaks against it all the same."""
 
-    `is_final` says that it was final when it was read: a Finalised that covers it follows before any block that is not,
-    so it may go to the ledger without passing through the tip.
+    level: str
+    provider: str
+    checks: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
+
+
+class Extended(Struct, frozen=True):
+    """The next blocks, lowest first, also those without anything of ours; one at the head, many while catching up.
+
+    `is_final` says that they were final when they were read: a Finalised that covers them follows before any block that
+    is not, so they may go to the ledger without passing through the tip.
     """
 
-    block: BlockFinalised
+    blocks: tuple[BlockFinalised, ...]
     is_final: bool = False
+    evidence: Evidence | None = None
 
 
 class Reorganised(Struct, frozen=True):

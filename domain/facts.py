@@ -329,7 +329,8 @@ class ChainReorganised(Fact, frozen=True, tag="chain.reorganised"):
 class BlocksChecked(Fact, frozen=True, tag="chain.checked"):
     """What was checked about every block from `first` to `last`, all final, before it was believed.
 
-    `parent_hash` is that of the block before `first`, so that ranges link. `checked_at` is Unix ms.
+    `parent_hash` is that of the block before `first`, so that ranges link. `checked_at` is Unix ms. `doubts` are what
+    was told about these blocks and not believed, or by one provider alone.
     """
 
     first: int
@@ -340,6 +341,7 @@ class BlocksChecked(Fact, frozen=True, tag="chain.checked"):
     checks: tuple[str, ...]
     provider: str
     checked_at: int
+    doubts: tuple[str, ...] = ()
 
 
 AnyFact = (

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 from chain.news import Extended, Finalised, News, Reorganised
 from domain.facts import BlockFinalised, ChainReorganised
@@ -28,7 +29,7 @@ class Indexer:
 
     async def run(self, news: AsyncIterator[News]) -> None:
         """Until the news end or something breaks; a deep reorg, for one, is raised as the news told it."""
-        await asyncio.to_thread(lambda: self._checks.recover(self._tip.position()))
+        await asyncio.to_thread(lambda: self._checks.recover(self._tip.position(), self._tip.blocks()))
         showing = asyncio.create_task(self._keep_showing())
         reading = asyncio.create_task(self._read(news))
         try:
@@ -48,23 +49,26 @@ class Indexer:
     async def _read(self, news: AsyncIterator[News]) -> None:
         async for each in news:
             match each:
-                case Extended(block, is_final):
-                    await self._extend(block, is_final)
+                case Extended():
+                    await self._extend(each)
                 case Reorganised(number):
                     await self._reorganise(number, each.dropped)
                 case Finalised(number, hash_):
                     await self._finalise(Position(number, hash_))
 
-    async def _extend(self, block: BlockFinalised, is_final: bool) -> None:
-        self._newest = block
-        self._checks.saw(block)
-        if is_final:
-            self._ready.append(block)
+    async def _extend(self, news: Extended) -> None:
+        self._newest = news.blocks[-1]
+        self._checks.saw(news.blocks, news.evidence, news.is_final)
+        if news.is_final:
+            self._ready += news.blocks
             return
-        await self._change(lambda: self._tip.extend(block))
+        for block in news.blocks:
+            await self._change(partial(self._tip.extend, block))
 
     async def _finalise(self, upto: Position) -> None:
         ready, self._ready = self._ready, []
+        if not self._checks.has_begun:  # first: a crash in between must not lose where the first range began
+            await asyncio.to_thread(self._checks.finalised, upto)
         if ready:
             await self._change(lambda: self._tip.advance(ready, upto))
         else:
@@ -74,6 +78,7 @@ class Indexer:
 
     async def _reorganise(self, number: int, dropped: tuple[bytes, ...]) -> None:
         """Takes the blocks back and shows that, before any other comes in their place."""
+        self._checks.dropped(number)
         async with self._turn:
             await asyncio.to_thread(self._explorer.refresh)
             await asyncio.to_thread(self._tip.drop_from, number)

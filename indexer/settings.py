@@ -4,7 +4,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from indexer.integrity import CHECKS
+from chain import levels
 
 
 class BadSetting(ValueError):
@@ -41,5 +41,7 @@ class IndexerSettings(Struct, frozen=True):
                 raise BadSetting(f"{field} is {getattr(self, field)}: set it to {least} or more")
         if self.coordinator and not (len(self.coordinator) == 42 and self.coordinator.startswith("0x")):
             raise BadSetting(f"coordinator is {self.coordinator!r}: give 0x and 40 hex digits, or nothing")
-        if self.level not in CHECKS:
-            raise BadSetting(f"level is {self.level!r}: choose one of {', '.join(CHECKS)}")
+        try:
+            levels.parse(self.level)
+        except ValueError as fault:
+            raise BadSetting(str(fault)) from None

@@ -57,11 +57,12 @@ class Watcher:
 
     async def _take(self, piece: News) -> None:
         match piece:
-            case Extended(block):
-                facts = [occurrence.fact for occurrence in block.occurrences]
-                self.board.extend(block.number, facts)
-                self._note_standing(facts)
-                await self.begin(block.number, block.timestamp)
+            case Extended(blocks):
+                for block in blocks:
+                    facts = [occurrence.fact for occurrence in block.occurrences]
+                    self.board.extend(block.number, facts)
+                    self._note_standing(facts)
+                    await self.begin(block.number, block.timestamp)
             case Reorganised(from_number, _):
                 changed = self.board.drop_from(from_number)
                 ours = sorted(job_id for job_id in changed if self._journal.get(job_id))

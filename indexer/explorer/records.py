@@ -101,5 +101,6 @@ INTEGRITY = Table(
         Column("checks", Kind.TEXTS, "The checks made of each block"),
         Column("provider", Kind.TEXT, "Who served the blocks"),
         Column("checked_at", Kind.MILLISECONDS, "When the range was closed"),
+        Column("doubts", Kind.TEXTS, "What was told about these blocks and not believed, or by one provider alone"),
     ),
 )

@@ -268,6 +268,7 @@ class IntegrityRow(Row):
     checks: tuple[str, ...]
     provider: str
     checked_at: int
+    doubts: tuple[str, ...] = ()
 
 
 class Head(Row):

@@ -104,7 +104,7 @@ async def _watched(
                     await asyncio.wait((waiting,))
                 each = waiting.result()
                 if isinstance(each, Extended):
-                    progress.block = each.block.number
+                    progress.block = each.blocks[-1].number
                 yield each
         finally:
             if waiting is not None:

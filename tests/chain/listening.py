@@ -77,10 +77,10 @@ class Listener:
 
     def _apply(self, each: News) -> None:
         if isinstance(each, Extended):
-            if self.blocks:
-                below = self.blocks[-1]
-                assert (each.block.number, each.block.parent) == (below.number + 1, below.hash)
-            self.blocks.append(each.block)
+            for block in each.blocks:
+                below = self.blocks[-1] if self.blocks else None
+                assert below is None or (block.number, block.parent) == (below.number + 1, below.hash)
+                self.blocks.append(block)
         elif isinstance(each, Reorganised):
             assert each.dropped == tuple(block.hash for block in self.blocks if block.number >= each.number)
             assert self.final is None or each.number > self.final.number

@@ -26,10 +26,9 @@ def test_blocks_that_are_final_are_closed_off_before_the_others() -> None:
     news = list(branch.extend([block(3), block(4), block(5)], bound=4))
     assert news == [
         Finalised(2, name(2)),
-        Extended(block(3), is_final=True),
-        Extended(block(4), is_final=True),
+        Extended((block(3), block(4)), is_final=True),
         Finalised(4, name(4)),
-        Extended(block(5)),
+        Extended((block(5),)),
     ]
     assert (branch.bottom.number, branch.top.number) == (4, 5)
 
@@ -88,7 +87,7 @@ def test_readers_of_the_news_hold_what_the_branch_holds(moves: list[tuple[int, i
 
 def apply(each: News, held: list[bytes]) -> None:
     if isinstance(each, Extended):
-        held.append(each.block.hash)
+        held.extend(block.hash for block in each.blocks)
     elif isinstance(each, Reorganised):
         assert tuple(held[each.number :]) == each.dropped
         del held[each.number :]

@@ -72,7 +72,7 @@ async def test_while_catching_up_final_blocks_are_closed_off_before_unfinal_ones
     open_final: list[int] = []
     for each in heard.news:
         if isinstance(each, Extended) and each.is_final:
-            open_final.append(each.block.number)
+            open_final += [block.number for block in each.blocks]
         elif isinstance(each, Extended):
             assert not open_final, "a final block was left open before an unfinal one"
         elif isinstance(each, Finalised):
@@ -139,7 +139,7 @@ async def test_following_goes_on_from_where_it_was_stopped(lab: Lab, devnet: Dev
         again = Listener(follower(lab, node, final=first.final, tip=first.tip), first.final, first.tip)
         async with again as second:
             await second.until_at(7)
-    told = [each.block.number for each in second.news if isinstance(each, Extended)]
+    told = [block.number for each in second.news if isinstance(each, Extended) for block in each.blocks]
     assert told == [7], "nothing is told twice"
 
 

@@ -40,9 +40,9 @@ def ranges(place: Place) -> list[IntegrityRow]:
 
 async def test_a_backfill_goes_straight_to_the_ledger_and_the_tip_lies_over_it(tmp_path: Path) -> None:
     blocks = random_history(61, 20)
-    news: list[News] = [*(Extended(block, is_final=True) for block in blocks[:15]), finalised(blocks[14])]
+    news: list[News] = [*(Extended((block,), is_final=True) for block in blocks[:15]), finalised(blocks[14])]
     with Place(tmp_path / "told") as place:
-        await indexer(place).run(tell([*news, *(Extended(block) for block in blocks[15:])]))
+        await indexer(place).run(tell([*news, *(Extended((block,)) for block in blocks[15:])]))
         assert place.explorer.head().final == 15
         assert place.explorer.head().number == 21
         with Place(tmp_path / "other") as other:
@@ -55,7 +55,7 @@ async def test_a_backfill_goes_straight_to_the_ledger_and_the_tip_lies_over_it(t
 
 async def test_with_instant_finality_every_block_is_final_as_it_comes_and_dates_the_head(place: Place) -> None:
     blocks = random_history(62, 6)
-    news = [each for block in blocks for each in (Extended(block, is_final=True), finalised(block))]
+    news = [each for block in blocks for each in (Extended((block,), is_final=True), finalised(block))]
     await indexer(place).run(tell(news))
     head = place.explorer.head()
     assert (head.number, head.final, head.at) == (7, 7, blocks[-1].timestamp)
@@ -65,9 +65,9 @@ async def test_with_instant_finality_every_block_is_final_as_it_comes_and_dates_
 async def test_a_reorg_is_followed_and_recorded_with_what_readers_lost(tmp_path: Path) -> None:
     blocks = random_history(63, 6)
     dropped = tuple(block.hash for block in blocks[4:])
-    news: list[News] = [Extended(block) for block in blocks]
+    news: list[News] = [Extended((block,)) for block in blocks]
     with Place(tmp_path / "told") as place:
-        await indexer(place).run(tell([*news, Reorganised(5, dropped), Extended(blocks[4])]))
+        await indexer(place).run(tell([*news, Reorganised(5, dropped), Extended((blocks[4],))]))
         (reorg,) = place.explorer.queries.reorgs().rows
         assert (reorg.from_number, reorg.depth) == (5, 3)
         assert reorg.dropped == tuple("0x" + each.hex() for each in dropped)
@@ -77,7 +77,7 @@ async def test_a_reorg_is_followed_and_recorded_with_what_readers_lost(tmp_path:
 
 async def test_a_deep_reorg_stops_the_indexer_with_the_words_of_the_news(place: Place) -> None:
     blocks = random_history(64, 3)
-    news: list[News] = [Extended(blocks[0], is_final=True), finalised(blocks[0])]
+    news: list[News] = [Extended((blocks[0],), is_final=True), finalised(blocks[0])]
     with pytest.raises(DeepReorg, match="index again"):
         await indexer(place).run(tell(news, DeepReorg("final block 1 changed: remove the folder and index again")))
     assert place.explorer.head().number == 1
@@ -89,12 +89,12 @@ async def test_a_fault_of_the_explorer_ends_the_run(place: Place, monkeypatch: p
 
     monkeypatch.setattr(place.explorer, "refresh", full)
     with pytest.raises(OSError, match="no space"):
-        await indexer(place).run(tell([Extended(block) for block in random_history(65, 2)]))
+        await indexer(place).run(tell([Extended((block,)) for block in random_history(65, 2)]))
 
 
 async def test_checked_ranges_link_from_the_first_block_to_the_last(place: Place) -> None:
     blocks = random_history(66, 11)
-    news = [each for block in blocks for each in (Extended(block, is_final=True), finalised(block))]
+    news = [each for block in blocks for each in (Extended((block,), is_final=True), finalised(block))]
     await indexer(place, blocks_max=4).run(tell(news))
     found = ranges(place)
     assert [(row.first, row.last) for row in found] == [(1, 1), (2, 5), (6, 9), (10, 12)]
@@ -106,10 +106,10 @@ async def test_checked_ranges_link_from_the_first_block_to_the_last(place: Place
 
 async def test_a_restart_closes_the_range_that_a_crash_left_open(place: Place) -> None:
     blocks = random_history(67, 9)
-    first: list[News] = [each for block in blocks[:1] for each in (Extended(block, is_final=True), finalised(block))]
+    first: list[News] = [each for block in blocks[:1] for each in (Extended((block,), is_final=True), finalised(block))]
     await indexer(place).run(tell(first))
     place.finalise(*blocks[1:6])  # as a run that was killed before it recorded a range
-    rest = [each for block in blocks[6:] for each in (Extended(block, is_final=True), finalised(block))]
+    rest = [each for block in blocks[6:] for each in (Extended((block,), is_final=True), finalised(block))]
     await indexer(place).run(tell(rest))
     assert [(row.first, row.last) for row in ranges(place)] == [(1, 1), (2, 6), (7, 10)]
 

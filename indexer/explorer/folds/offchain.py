@@ -62,4 +62,5 @@ def _integrity(fact: BlocksChecked) -> IntegrityRow:
         checks=fact.checks,
         provider=fact.provider,
         checked_at=fact.checked_at,
+        doubts=fact.doubts,
     )
