@@ -1,6 +1,9 @@
-"""The ledger in bounded pieces: a position comes in, batches of facts that concern the explorer go out."""
+"""The ledger in bounded pieces: a position comes in, batches of facts that concern the explorer go out.
 
-from collections.abc import Iterator
+Blocks that the indexer recorded a moment ago may be handed in, so that they need not be read back.
+"""
+
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 from msgspec import Struct
@@ -14,6 +17,9 @@ from .sources import Sources
 
 PAGE = 512  # stored facts read at once; a fact may be a block of many events
 
+Stored = tuple[int, Recorded]
+"""A fact with its position in the ledger."""
+
 
 class Batch(Struct, frozen=True):
     """What the ledger holds up to `position`. `rows` are those of facts that no block holds."""
@@ -23,31 +29,56 @@ class Batch(Struct, frozen=True):
     rows: tuple[Row, ...]
 
 
-def batches(ledger: Ledger, sources: Sources, after: int, events_max: int, upto: int | None = None) -> Iterator[Batch]:
+def batches(
+    ledger: Ledger,
+    sources: Sources,
+    after: int,
+    events_max: int,
+    upto: int | None = None,
+    in_hand: Sequence[Stored] = (),
+) -> Iterator[Batch]:
     """Batches of at most `events_max` events each, or of one block that has more, up to position `upto`."""
-    full = True
-    while full and (page := _page(ledger, after, upto)):
-        after, full = page[-1][0], len(page) == PAGE
-        piece: list[tuple[int, Recorded]] = []
-        events = 0
-        for position, recorded in page:
-            weight = len(recorded.fact.occurrences) if isinstance(recorded.fact, BlockFinalised) else 1
+    piece: list[Stored] = []
+    events = 0
+    for page in _pages(ledger, after, upto, in_hand):
+        for stored in page:
+            fact = stored[1].fact
+            weight = len(fact.occurrences) if isinstance(fact, BlockFinalised) else 1
             if piece and events + weight > events_max:
                 yield _batch(sources, piece)
                 piece, events = [], 0
-            piece.append((position, recorded))
+            piece.append(stored)
             events += weight
+    if piece:
         yield _batch(sources, piece)
 
 
-def _page(ledger: Ledger, after: int, upto: int | None) -> list[tuple[int, Recorded]]:
-    page = ledger.after(after, PAGE)
-    return page if upto is None else [each for each in page if each[0] <= upto]
+def _pages(ledger: Ledger, after: int, upto: int | None, in_hand: Sequence[Stored]) -> Iterator[Sequence[Stored]]:
+    """Everything after a position, in order: what is in hand from there, all else from the ledger."""
+    fresh = [stored for stored in in_hand if stored[0] > after]
+    if fresh:
+        yield from _read(ledger, after, fresh[0][0] - 1)
+        yield fresh
+        after = fresh[-1][0]
+    yield from _read(ledger, after, upto)
 
 
-def _batch(sources: Sources, piece: list[tuple[int, Recorded]]) -> Batch:
-    blocks = tuple(cast("BlockFinalised", each.fact) for _, each in piece if each.originator_id == sources.blocks())
-    rows = tuple(
-        row_of(cast("OffchainFact", each.fact), each.originator_version) for _, each in piece if sources.takes(each)
-    )
-    return Batch(piece[-1][0], blocks, rows)
+def _read(ledger: Ledger, after: int, upto: int | None) -> Iterator[Sequence[Stored]]:
+    while upto is None or after < upto:
+        page = ledger.after(after, PAGE if upto is None else min(PAGE, upto - after))
+        if page:
+            yield page
+            after = page[-1][0]
+        if len(page) < PAGE:
+            return
+
+
+def _batch(sources: Sources, piece: Sequence[Stored]) -> Batch:
+    ours = sources.blocks()
+    blocks = [cast("BlockFinalised", each.fact) for _, each in piece if each.originator_id == ours]
+    rows = [
+        row_of(cast("OffchainFact", each.fact), each.originator_version)
+        for _, each in piece
+        if each.originator_id != ours and sources.takes(each)
+    ]
+    return Batch(piece[-1][0], tuple(blocks), tuple(rows))

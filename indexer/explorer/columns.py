@@ -14,6 +14,8 @@ from .rows import GpuRow, OfferRow, Row
 class Shape(Struct, frozen=True):
     """`sql` is the column's type; `bound` and `shown` are expressions around a parameter and around the column.
 
+    `packed` is how the column is compressed, where DuckDB would choose worse.
+
     `put` and `take`, where there are any, turn a field's value into what DuckDB's client takes, and back. A missing
     value never reaches `put`, and columns with a `take` have none.
     """
@@ -24,6 +26,7 @@ class Shape(Struct, frozen=True):
     shown: str = "{0}"
     put: Callable[[Any], Any] | None = None
     take: Callable[[Any], Any] | None = None
+    packed: str = ""
 
 
 def _as_dicts(rows: tuple[Row, ...]) -> list[dict[str, Any]]:
@@ -74,7 +77,7 @@ class Kind(Enum):
         bound="make_timestamptz(?::BIGINT * 1000)",
         shown="epoch_us({0}) // 1000",
     )
-    JSON = Shape("JSON", pa.string())
+    JSON = Shape("JSON", pa.string(), packed="USING COMPRESSION zstd")  # a third of what its own choice takes
     TEXTS = Shape("VARCHAR[]", pa.list_(pa.string()), put=list, take=tuple)
     OFFERS = Shape(
         _OFFER_SQL, pa.list_(_OFFER), put=_as_dicts, take=lambda rows: tuple(OfferRow(**row) for row in rows)

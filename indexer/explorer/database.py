@@ -14,6 +14,7 @@ from .errors import OtherDatabase, explain, explain_write
 from .tables import SCHEMA_VERSION, create
 
 CLOSE_TIMEOUT_S = 10.0
+STORAGE = "v1.4.0"  # older versions of DuckDB's file know no zstd
 
 
 class Database:
@@ -168,6 +169,7 @@ def _open(path: Path, memory_limit_mib: int, threads: int) -> duckdb.DuckDBPyCon
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": f"{memory_limit_mib}MiB",
         "threads": threads,
+        "storage_compatibility_version": STORAGE,
         "autoinstall_known_extensions": False,
     }
     try:

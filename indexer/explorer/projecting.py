@@ -20,10 +20,14 @@ Load = Callable[[type[Row], Collection[Key]], list[Row]]
 
 
 class Folded(Struct, frozen=True):
-    """A batch as the rows that it makes: those of `books`, and those of facts that no block holds."""
+    """A batch as the rows that it makes: those of `books`, and those of facts that no block holds.
+
+    With `history`, the books also tell what was superseded.
+    """
 
     batch: Batch
     books: Books
+    history: bool
 
     @property
     def totals(self) -> Totals:
@@ -51,28 +55,35 @@ def fold_blocks(blocks: Sequence[BlockFinalised], totals: Totals, load_rows: Loa
             return books
 
 
-def fold_batch(
-    cursor: duckdb.DuckDBPyConnection, batch: Batch, totals: Totals, recent: Recent, *, history: bool = False
-) -> Folded:
-    """Folds a batch of final facts upon the final rows; `cursor` reads what `recent` does not know."""
-    books = fold_blocks(batch.blocks, totals, lambda kind, keys: recent.load(cursor, kind, keys), history=history)
-    recent.keep(books.changes())
-    return Folded(batch, books)
+class Projection:
+    """The final rows as far as they are folded, which may be one batch beyond what is written.
+
+    When a batch can not be written, what is known here is wrong: `reset` it to what was.
+    """
+
+    def __init__(self, totals: Totals) -> None:
+        self.recent = Recent()
+        self.totals = totals
+
+    def reset(self, totals: Totals) -> None:
+        """Back to what is written, whose totals are these."""
+        self.recent.forget()
+        self.totals = totals
+
+    def fold(self, cursor: duckdb.DuckDBPyConnection, batch: Batch, *, history: bool = False) -> Folded:
+        """The batch upon the final rows; `cursor` reads those that are not in memory."""
+        books = fold_blocks(
+            batch.blocks, self.totals, lambda kind, keys: self.recent.load(cursor, kind, keys), history=history
+        )
+        self.recent.keep(books.changes())
+        self.totals = books.totals
+        return Folded(batch, books, history)
 
 
 def write(cursor: duckdb.DuckDBPyConnection, folded: Folded) -> None:
     """Writes the rows to `final`; the caller moves the position in the same transaction."""
     store(cursor, "final", folded.books.changes(), folded.books.replaced())
     store(cursor, "final", _by_kind(folded.batch.rows))
-
-
-def project(
-    cursor: duckdb.DuckDBPyConnection, batch: Batch, totals: Totals, recent: Recent, *, history: bool = False
-) -> Folded:
-    """Both in one transaction of the caller's."""
-    folded = fold_batch(cursor, batch, totals, recent, history=history)
-    write(cursor, folded)
-    return folded
 
 
 def final_totals(cursor: duckdb.DuckDBPyConnection) -> Totals:

@@ -11,14 +11,14 @@ from msgspec import Struct
 
 from domain.faultpoints import reach
 
-from .batches import batches
+from .batches import Batch, batches
 from .database import Database
 from .digest import Difference, differences
 from .errors import OtherDatabase
 from .explorer import Explorer
+from .feeding import feed
 from .progress import advanced, read_progress, with_head, write_progress
-from .projecting import final_totals, project
-from .recent import Recent
+from .projecting import Folded, Projection, final_totals, write
 
 BUILDING = ".building"
 
@@ -73,15 +73,26 @@ def _build(explorer: Explorer, beside: Path) -> None:
 
 
 def _catch_up(explorer: Explorer, database: Database, upto: int | None) -> None:
-    recent = Recent()
     with database.reading() as cursor:
-        progress, totals = read_progress(cursor), final_totals(cursor)
-    for batch in batches(explorer.ledger, explorer.sources, progress.position, explorer.batch_events, upto):
+        progress, projection = read_progress(cursor), Projection(final_totals(cursor))
+
+    def fold(batch: Batch) -> Folded:
+        with database.reading() as cursor:
+            return projection.fold(cursor, batch)
+
+    def commit(folded: Folded) -> None:
+        nonlocal progress
         with database.writing() as cursor:
-            totals = project(cursor, batch, totals, recent).totals
-            progress = with_head(advanced(progress, batch, None), None, batch.blocks[-1:])
+            write(cursor, folded)
+            progress = with_head(advanced(progress, folded.batch, None), None, folded.batch.blocks[-1:])
             write_progress(cursor, progress)
         reach("rebuild.batch")
+
+    last = feed(
+        batches(explorer.ledger, explorer.sources, progress.position, explorer.batch_events, upto), fold, commit
+    )
+    if last:
+        commit(fold(last))
 
 
 def _sides(path: Path) -> tuple[Path, Path]:

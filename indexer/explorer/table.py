@@ -29,4 +29,6 @@ class Table:
 
     @cached_property
     def ddl(self) -> str:
-        return ", ".join(f'"{column.name}" {column.kind.value.sql}' for column in self.columns)
+        return ", ".join(
+            f'"{column.name}" {column.kind.value.sql} {column.kind.value.packed}'.rstrip() for column in self.columns
+        )
