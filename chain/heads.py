@@ -111,10 +111,10 @@ class _Ear:
         self._failures = 0
         self._outage.end()
 
-    def broke(self, error: BaseException) -> None:
+    def broke(self, error: BaseException, rest_s: float = 0.0) -> None:
         """While the provider as a whole is away, that alone is told."""
         self._failures += 1
-        self.rests_until = _now() + pause_before(self._failures, self.provider.settings)
+        self.rests_until = _now() + max(rest_s, pause_before(self._failures, self.provider.settings))
         if self.provider.health.is_well:
             self._outage.begin(error)
 
@@ -197,7 +197,7 @@ async def _listen(node: Node, newest: _Newest) -> None:
                 else:
                     ear.broke(Distrusted("it closed"))
         except TimeoutError:
-            ear.broke(Distrusted("it is silent"))
+            ear.broke(Distrusted("it is silent"), node.settings.distrust_s)
         except (OSError, msgspec.DecodeError, ChainError) as error:
             ear.broke(error)
         newest.listening = None

@@ -2,6 +2,7 @@
 
 import logging
 import random
+from collections.abc import Callable
 
 from chain.errors import ChainError, Distrusted, Missing, Overloaded, Retryable, TooSlow
 from chain.outages import Outage
@@ -22,6 +23,7 @@ class Health:
         self.is_well = True
         self.rests_until = 0.0
         self.excluded: str | None = None
+        self.changed: Callable[[], None] = lambda: None
         self._name = name
         self._settings = settings
         self._chance = chance
@@ -42,6 +44,7 @@ class Health:
             self.rests_until = 0.0
             self._last = None
             self._outage.end()
+            self.changed()
 
     def failed(self, error: ChainError, now: float) -> None:
         """Counts an error once, however often it is reported on its way up."""
@@ -50,6 +53,7 @@ class Health:
         self._failures += 1
         self._last = error
         self.is_well = False
+        self.changed()
         self.rests_until = max(self.rests_until, now + self._rest_s(error))
         if isinstance(error, Distrusted):
             self._distrusted_until = self.rests_until
@@ -62,6 +66,8 @@ class Health:
         """For good: it serves something else than what is asked for."""
         if self.excluded is None:
             self.excluded = reason
+            self.is_well = False
+            self.changed()
             log.error("provider %s is left out from now on: %s", self._name, reason)
 
     def _rest_s(self, error: ChainError) -> float:

@@ -12,7 +12,7 @@ from chain.errors import ChainError, Denied, Retryable, TooMuch, TooSlow, Unreac
 from chain.jsonrpc import Call, Rpc, title
 from chain.patience import pause_before
 from chain.pool import Pool
-from chain.provider import Provider, check_chain_id, read_chain_id
+from chain.provider import Provider, check_chain_id, read_number
 from chain.settings import ChainSettings, Role
 from chain.transport import HttpTransport, Transport
 
@@ -55,7 +55,7 @@ class Node:
         return await self._persist(calls, lambda provider: provider.ask(calls, is_strict=False))
 
     async def chain_id(self) -> int:
-        return read_chain_id(await self.call("eth_chainId", kind=str))
+        return read_number("eth_chainId", await self.call("eth_chainId", kind=str))
 
     async def check_chain_id(self) -> None:
         """Raises WrongChain when another chain is served than the settings name."""

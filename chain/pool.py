@@ -23,6 +23,7 @@ class Pool:
     """The providers of one chain. With a single one nothing is vetted or probed: it is asked, well or not."""
 
     def __init__(self, settings: ChainSettings, transport: Transport, effort: Effort, chance: random.Random) -> None:
+        self._effort = effort
         self._providers = [Provider(each, settings, transport, effort, chance) for each in settings.endpoints]
         self._by_weight = sorted(self._providers, key=lambda each: -each.weight)
         self._is_choice = len(self._providers) > 1
@@ -30,6 +31,9 @@ class Pool:
         """What a provider is vetted by, beside its chain id."""
         self._vetted: set[str] = set()
         self._healing: dict[str, asyncio.Task[None]] = {}
+        for provider in self._providers:
+            provider.health.changed = self._tell
+        self._tell()
         if self._is_choice:
             for provider in self._providers:
                 provider.has_stand_in = lambda one=provider: self._could_replace(one)  # type: ignore[misc]
@@ -85,7 +89,7 @@ class Pool:
         tasks = list(self._healing.values())
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, *[each.close() for each in self._providers], return_exceptions=True)
 
     def _tiers(self, role: Role) -> list[list[Provider]]:
         left = [each for each in self._by_weight if each.health.excluded is None]
@@ -124,6 +128,10 @@ class Pool:
             return WrongChain("; ".join(f"{each.name}: {each.health.excluded}" for each in excluded))
         besides = f" besides {', '.join(sorted(but_not))}" if but_not else ""
         return Unreachable(f"no provider for {role}{besides}: name another in [[chain.providers]]")
+
+    def _tell(self) -> None:
+        self._effort.note("providers", len(self._providers))
+        self._effort.note("providers_well", sum(each.health.is_well for each in self._providers))
 
     def _could_replace(self, provider: Provider) -> bool:
         return any(

@@ -11,6 +11,7 @@ from chain.errors import (
     ChainError,
     Denied,
     Garbled,
+    Missing,
     Overloaded,
     Retryable,
     TooManyCalls,
@@ -25,6 +26,7 @@ from chain.jsonrpc import Call, encode, read, title
 from chain.pacing import Pace
 from chain.patience import pause_before
 from chain.settings import ChainSettings, ProviderSettings, without_secrets
+from chain.sockets import OverSocket
 from chain.transport import Socket, Transport
 
 T = TypeVar("T")
@@ -58,7 +60,9 @@ class Provider:
         self.has_stand_in: Callable[[], bool] = lambda: False
         self.fell_ill: Callable[[Provider], None] = lambda _: None
         self._url = endpoint.url or endpoint.ws_url or ""
-        self._transport = transport
+        self._transport = transport if endpoint.url else OverSocket(transport)
+        self._owns_transport = endpoint.url is None
+        self._must_reach = 0
         self._effort = effort
         self._chance = chance
         self._budget = Budget(endpoint.requests_per_s)
@@ -81,16 +85,26 @@ class Provider:
         return await self._persist(calls, is_strict=False)
 
     async def chain_id(self) -> int:
-        return read_chain_id(await self.call("eth_chainId", kind=str))
+        return read_number("eth_chainId", await self.call("eth_chainId", kind=str))
 
     async def check_chain_id(self) -> None:
         """Raises WrongChain when it serves another chain than the settings name."""
         check_chain_id(self.place, self.settings, await self.chain_id())
 
     async def probe(self) -> None:
-        """Asks once for what it serves. Raises what went wrong."""
-        (told,) = await self.ask([Call("eth_chainId", kind=str)], is_strict=True)
-        check_chain_id(self.place, self.settings, read_chain_id(told))
+        """Asks once for what it serves, and how far. Raises what is wrong with that."""
+        calls = [Call("eth_chainId", kind=str), Call("eth_blockNumber", kind=str)]
+        chain_id, head = await self.ask(calls, is_strict=True)
+        check_chain_id(self.place, self.settings, read_number("eth_chainId", chain_id))
+        if read_number("eth_blockNumber", head) < self._must_reach:
+            lagging = Missing(f"{self.place} is at block {int(head, 16)}, the chain at {self._must_reach} or above")
+            self.blame(lagging)
+            raise lagging
+
+    def lags(self, head: int, others: int) -> None:
+        """It stands at a head while others went on: it is asked again once it has got there."""
+        self._must_reach = others
+        self.blame(Missing(f"{self.place} stands still at block {head}, others are at {others}"))
 
     async def connect(self) -> Socket:
         """Its WebSocket."""
@@ -98,6 +112,11 @@ class Provider:
             raise Denied(f"{self.place} has no WebSocket: set its ws_url")
         async with asyncio.timeout(self.settings.request_timeout_s):
             return await self._transport.connect(self.ws_url)
+
+    async def close(self) -> None:
+        """Ends what is its own: the socket that it is asked through, if it is."""
+        if self._owns_transport:
+            await self._transport.close()
 
     async def ask(self, calls: Sequence[Call], is_strict: bool) -> list[Any]:
         """One attempt. What it takes no more of at once is asked for in parts."""
@@ -196,11 +215,11 @@ class Provider:
         raise AssertionError("settings allow one attempt or more")
 
 
-def read_chain_id(text: str) -> int:
+def read_number(method: str, text: str) -> int:
     try:
         return int(text, 16)
     except ValueError:
-        raise Garbled(f"eth_chainId: {text!r} is not a hex number") from None
+        raise Garbled(f"{method}: {text!r} is not a hex number") from None
 
 
 def check_chain_id(place: str, settings: ChainSettings, found: int) -> None:

@@ -51,6 +51,7 @@ class ProviderSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.name or without_secrets(self.url or self.ws_url or "")
 
 
+DURATIONS = ("request_timeout_s", "deadline_s", "backoff_s", "backoff_max_s", "poll_interval_s", "quiet_after_s")
 COUNTS = ("attempts", "batch_blocks", "batches_ahead", "batch_calls", "requests_at_once", "answer_bytes_max")
 LOCAL_URL = "http://127.0.0.1:8545"
 
@@ -81,6 +82,8 @@ class ChainSettings(Struct, frozen=True, kw_only=True):
     answer_bytes_max: int = 256 * 1024 * 1024
     stale_after_s: float = 3.0
     """How long a head below ours, with nothing new in its place, is taken for a node that lags."""
+    quiet_after_s: float = 20.0
+    """After how long without a new head the providers' heads are compared: one of them may have stopped."""
     behind_after_s: float = 60.0
     """How long a node may lag behind our last final block before we stop."""
     distrust_s: float = 60.0
@@ -93,7 +96,14 @@ class ChainSettings(Struct, frozen=True, kw_only=True):
         if self.providers:
             self._check_providers()
         finality.parse(self.finality)
-        for name in ("request_timeout_s", "deadline_s", "backoff_s", "backoff_max_s", "poll_interval_s"):
+        for name in (
+            "request_timeout_s",
+            "deadline_s",
+            "backoff_s",
+            "backoff_max_s",
+            "poll_interval_s",
+            "quiet_after_s",
+        ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}: give seconds above 0")
         for name in COUNTS:

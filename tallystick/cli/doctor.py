@@ -72,7 +72,7 @@ async def check_chain(settings: ChainSettings, path: Path) -> list[Finding]:
     finally:
         await node.close()
     if chain_id != deployment.chain_id:
-        detail = f"{settings.rpc_url} is chain {chain_id}, {path} is of chain {deployment.chain_id}"
+        detail = f"{node.place} is chain {chain_id}, {path} is of chain {deployment.chain_id}"
         return [
             *found,
             Finding("chain", "fault", detail, "name the right node with --rpc-url or the right file with --deployment"),
@@ -80,7 +80,7 @@ async def check_chain(settings: ChainSettings, path: Path) -> list[Finding]:
     if code == "0x":
         detail = f"no coordinator at 0x{deployment.coordinator.hex()} on chain {chain_id}"
         return [*found, Finding("chain", "fault", detail, "the chain was reset: deploy again")]
-    return [*found, Finding("chain", "ok", f"{settings.rpc_url}: chain {chain_id}, coordinator in place")]
+    return [*found, Finding("chain", "ok", f"{node.place}: chain {chain_id}, coordinator in place")]
 
 
 def _table(findings: list[Finding]) -> Table:

@@ -24,7 +24,7 @@ from tests.chain.proxy import Proxy
 BOUND_S = 5.0
 """No call may take longer in these tests, whatever happens: their deadline is below."""
 
-QUICK = {"request_timeout_s": 0.15, "deadline_s": 2.0}
+QUICK = {"request_timeout_s": 0.5, "deadline_s": 4.0}
 
 Fault = Callable[[Proxy], Awaitable[None]]
 
@@ -97,7 +97,7 @@ async def two(first: Proxy, second: Proxy) -> AsyncIterator[Node]:
 
 async def number(node: Node) -> int:
     async with asyncio.timeout(BOUND_S):
-        return int(await node.call("eth_blockNumber"), 16)
+        return int(await node.call("net_version"))
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -115,7 +115,7 @@ async def test_the_other_provider_is_asked_meanwhile_and_the_first_again_once_it
         await fault(proxy)
         for _ in range(3):
             await number(node)
-        assert second.asked.count("eth_blockNumber") == 3
+        assert second.asked.count("net_version") == 3
         await eventually(lambda: len(lines(caplog)) == 1)
         asked = len(second.asked)
         await mend(proxy, fault)
@@ -228,7 +228,7 @@ async def test_a_provider_that_hangs_while_it_is_vetted_holds_nobody_up_for_long
     async with two(proxy, second) as node:
         began = asyncio.get_running_loop().time()
         await number(node)
-        assert asyncio.get_running_loop().time() - began < 1
+        assert asyncio.get_running_loop().time() - began < 2
 
 
 async def test_when_all_hang_each_call_ends_with_its_deadline(proxy: Proxy, second: Proxy) -> None:
@@ -237,7 +237,7 @@ async def test_when_all_hang_each_call_ends_with_its_deadline(proxy: Proxy, seco
     providers = [ProviderSettings(url=each.url, name=each.url) for each in (proxy, second)]
     async with Node(impatient_of(*providers, attempts=1000, request_timeout_s=0.2, deadline_s=0.7)) as node:
         began = asyncio.get_running_loop().time()
-        errors = await asyncio.gather(*[node.call("eth_blockNumber") for _ in range(50)], return_exceptions=True)
+        errors = await asyncio.gather(*[node.call("net_version") for _ in range(50)], return_exceptions=True)
         assert all(isinstance(each, TooSlow) for each in errors)
         assert asyncio.get_running_loop().time() - began < 2
 

@@ -1,33 +1,40 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from chain.devnet import Devnet
 from chain.errors import Refused
 from chain.heads import heads
 from chain.node import Node
-from tests.chain.lab import Lab, eventually, impatient
+from chain.settings import ChainSettings, ProviderSettings
+from tests.chain.lab import Lab, eventually, impatient, impatient_of
 from tests.chain.proxy import Proxy
 
 
 class Watch:
     """The heads heard so far, and waits for one."""
 
-    def __init__(self) -> None:
+    def __init__(self, node: Node) -> None:
+        self.node = node
         self.heard: list[int] = []
 
     async def until_at(self, number: int) -> None:
         await eventually(lambda: self.heard[-1:] == [number])
 
 
+def watching(url: str, **settings: Any) -> AbstractAsyncContextManager[Watch]:
+    return following(impatient(url, **settings))
+
+
 @asynccontextmanager
-async def watching(url: str, **settings: Any) -> AsyncIterator[Watch]:
-    watch = Watch()
-    async with Node(impatient(url, **settings)) as node, aclosing(heads(node)) as stream:
+async def following(settings: ChainSettings) -> AsyncIterator[Watch]:
+    async with Node(settings) as node, aclosing(heads(node)) as stream:
+        watch = Watch(node)
 
         async def listen() -> None:
             async for head in stream:
@@ -122,6 +129,78 @@ async def test_a_refusal_that_no_waiting_mends_ends_the_heads(proxy: Proxy) -> N
     async with Node(impatient(proxy.url)) as node, aclosing(heads(node)) as stream:
         with pytest.raises(Refused, match="401"):
             await anext(stream)
+
+
+@pytest_asyncio.fixture
+async def second(devnet: Devnet) -> AsyncIterator[Proxy]:
+    async with Proxy(devnet.url) as proxy:
+        yield proxy
+
+
+def pair(first: Proxy, second: Proxy, sockets: bool = True, **others: Any) -> ChainSettings:
+    both = (("first", first), ("second", second))
+    providers = [
+        ProviderSettings(url=each.url, ws_url=each.ws_url if sockets else None, name=name) for name, each in both
+    ]
+    return impatient_of(*providers, **others)
+
+
+async def test_one_socket_is_listened_to_that_of_the_first_provider(proxy: Proxy, second: Proxy, lab: Lab) -> None:
+    async with following(pair(proxy, second)) as watch:
+        await eventually(lambda: proxy.socket_count == 1)
+        await lab.mine(3)
+        await watch.until_at(3)
+        assert second.socket_count == 0
+
+
+async def test_when_its_socket_breaks_the_next_is_listened_to_and_the_first_again_once_it_speaks(
+    proxy: Proxy, second: Proxy, lab: Lab, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    async with following(pair(proxy, second)) as watch:
+        await eventually(lambda: proxy.socket_count == 1)
+        proxy.refuses_sockets = True
+        await proxy.cut_sockets()
+        await eventually(lambda: second.socket_count == 1)
+        await lab.mine()
+        await watch.until_at(1)
+        proxy.refuses_sockets = False
+        while "over after" not in caplog.text:
+            await lab.mine()
+            await asyncio.sleep(0.02)
+        assert (proxy.socket_count, second.socket_count) == (1, 0)
+    away = [each.getMessage() for each in caplog.records if "is away, polling: " in each.getMessage()]
+    assert len(away) == 1
+
+
+async def test_a_silent_socket_is_left_for_one_that_speaks(proxy: Proxy, second: Proxy, lab: Lab) -> None:
+    async with following(pair(proxy, second)) as watch:
+        await eventually(lambda: proxy.socket_count == 1)
+        proxy.is_silent = True
+        for number in range(1, 6):
+            await lab.mine()
+            await watch.until_at(number)
+        await eventually(lambda: second.socket_count == 1)
+
+
+async def test_a_provider_that_stands_still_is_passed_over_until_it_has_caught_up(
+    proxy: Proxy, second: Proxy, lab: Lab
+) -> None:
+    async with following(pair(proxy, second, sockets=False, quiet_after_s=0.1)) as watch:
+        await watch.until_at(0)
+        stuck = await lab.node.call("eth_getBlockByNumber", ["0x0", False])
+        proxy.lie = lambda method, _params, result: {
+            "eth_getBlockByNumber": stuck, "eth_blockNumber": "0x0"
+        }.get(method, result)  # fmt: skip
+        await lab.mine(2)
+        await watch.until_at(2)
+        asked = len(second.asked)
+        await lab.mine()
+        await watch.until_at(3)
+        assert len(second.asked) > asked
+        proxy.lie = lambda _method, _params, result: result
+        (first,) = [each for each in watch.node.providers("head") if each.name == "first"]
+        await eventually(lambda: first.health.is_well)
 
 
 async def until_subscribed(lab: Lab, watch: Watch) -> None:

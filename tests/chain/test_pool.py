@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from chain.devnet import Devnet
-from chain.errors import Denied, Distrusted, Missing, Overloaded, TooMuch, Unreachable, WrongChain
+from chain.errors import Denied, Distrusted, Missing, Overloaded, TooMuch, TooSlow, Unreachable, WrongChain
 from chain.jsonrpc import Rpc
 from chain.node import Call, Node
 from chain.settings import ProviderSettings, Role
@@ -38,20 +38,20 @@ async def node(first: Proxy, second: Proxy) -> AsyncIterator[Node]:
         yield node
 
 
-def asked_for(proxy: Proxy, method: str = "eth_blockNumber") -> int:
+def asked_for(proxy: Proxy, method: str = "net_version") -> int:
     return proxy.asked.count(method)
 
 
 async def test_one_and_the_same_provider_tells_the_head_while_it_works(node: Node, first: Proxy, second: Proxy) -> None:
     for _ in range(5):
-        await node.call("eth_blockNumber")
+        await node.call("net_version")
     assert (asked_for(first), second.asked) == (5, [])
 
 
 async def test_the_heaviest_comes_first(first: Proxy, second: Proxy) -> None:
     settings = impatient_of(provider(first, "light"), provider(second, "heavy", weight=2))
     async with Node(settings) as node:
-        await node.call("eth_blockNumber")
+        await node.call("net_version")
     assert (asked_for(first), asked_for(second)) == (0, 1)
 
 
@@ -90,9 +90,9 @@ async def test_when_all_are_excluded_from_a_lease_that_is_said(node: Node) -> No
 
 
 async def test_a_failure_is_mended_by_asking_the_next_at_once(node: Node, first: Proxy, second: Proxy) -> None:
-    await node.call("eth_blockNumber")
+    await node.call("net_version")
     first.status = 503
-    assert await node.call("eth_blockNumber") == "0x0"
+    assert await node.call("net_version") == "31337"
     assert asked_for(second) == 1
 
 
@@ -105,7 +105,7 @@ async def test_one_who_told_something_untrue_is_passed_over_for_a_while_and_then
             raise Distrusted("a log is missing in block 5")
     for _ in range(3):
         async with node.lease("head") as stand_in:
-            await stand_in.call("eth_blockNumber")
+            await stand_in.call("net_version")
             assert (lender.name, stand_in.name) == ("first", "second")
     await eventually(lambda: lender.health.is_well)
     async with node.lease("head") as again:
@@ -129,7 +129,7 @@ async def test_a_provider_of_another_chain_is_left_out_by_name_and_the_others_go
     first.lie = lambda method, _params, result: "0x5" if method == "eth_chainId" else result
     async with Node(impatient_of(provider(first, "first"), provider(second, "second"))) as node:
         for _ in range(3):
-            await node.call("eth_blockNumber")
+            await node.call("net_version")
         assert asked_for(first) == 0
         assert [each.name for each in node.providers("head")] == ["second"]
         (told,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
@@ -143,7 +143,7 @@ async def test_when_every_provider_is_of_another_chain_there_is_nothing_to_wait_
     settings = impatient_of(provider(first, "first"), provider(second, "second"), chain_id=5)
     async with Node(settings) as node:
         with pytest.raises(WrongChain, match="serves chain 31337, expected 5"):
-            await node.call("eth_blockNumber")
+            await node.call("net_version")
 
 
 async def test_one_who_turns_out_to_be_of_another_chain_is_left_out_from_then_on(node: Node) -> None:
@@ -161,20 +161,20 @@ async def test_providers_are_vetted_by_what_the_caller_checks_too(node: Node, fi
             raise WrongChain("another genesis")
 
     node.vet_with(check)
-    await node.call("eth_blockNumber")
+    await node.call("net_version")
     assert (asked_for(first), asked_for(second)) == (0, 1)
 
 
 async def test_a_provider_that_comes_back_as_another_chain_is_not_asked_again(
     node: Node, first: Proxy, second: Proxy
 ) -> None:
-    await node.call("eth_blockNumber")
+    await node.call("net_version")
     first.status = 503
-    await node.call("eth_blockNumber")
+    await node.call("net_version")
     first.lie = lambda method, _params, result: "0x5" if method == "eth_chainId" else result
     first.status = 200
     await eventually(lambda: [each.name for each in node.providers("head")] == ["second"])
-    await node.call("eth_blockNumber")
+    await node.call("net_version")
     assert (asked_for(first), asked_for(second)) == (2, 2)
 
 
@@ -185,7 +185,7 @@ async def test_a_method_that_one_lacks_is_asked_of_another_from_then_on(
     for _ in range(3):
         assert len(await node.call("eth_accounts")) == 10
     assert (asked_for(first, "eth_accounts"), asked_for(second, "eth_accounts")) == (1, 3)
-    await node.call("eth_blockNumber")
+    await node.call("net_version")
     assert asked_for(first) == 1, "for all else it is the first as before"
 
 
@@ -197,10 +197,10 @@ async def test_a_method_that_all_lack_is_refused_at_once(node: Node) -> None:
 
 async def test_a_key_that_is_refused_costs_its_provider_alone(node: Node, first: Proxy, second: Proxy) -> None:
     first.status = 401
-    assert await node.call("eth_blockNumber") == "0x0"
+    assert await node.call("net_version") == "31337"
     second.status = 401
     with pytest.raises(Denied, match="status 401"):
-        await node.call("eth_blockNumber")
+        await node.call("net_version")
 
 
 async def test_a_contracts_refusal_is_not_asked_of_the_others(node: Node, second: Proxy) -> None:
@@ -237,6 +237,21 @@ async def test_a_provider_that_takes_no_batches_is_asked_one_by_one(first: Proxy
     first.calls_max = 1
     async with Node(impatient(first.url)) as node:
         assert await node.batch([Call("eth_chainId")] * 9) == [hex(31337)] * 9
+
+
+async def test_a_provider_with_a_websocket_alone_is_asked_through_it(first: Proxy) -> None:
+    settings = impatient_of(ProviderSettings(ws_url=first.ws_url, name="socket"), request_timeout_s=0.2)
+    async with Node(settings) as node:
+        told = await asyncio.gather(*[node.batch([Call("eth_chainId"), Call("net_version")]) for _ in range(5)])
+        assert told == [["0x7a69", "31337"]] * 5
+        assert first.socket_count == 1
+        await first.cut_sockets()
+        assert await node.call("net_version") == "31337"
+        first.is_silent = True
+        with pytest.raises(TooSlow):
+            await node.call("net_version")
+        first.is_silent = False
+        assert await node.call("net_version") == "31337", "and no late answer is taken for that of a later call"
 
 
 async def test_no_more_is_asked_for_at_once_than_is_set(first: Proxy) -> None:
@@ -286,7 +301,7 @@ async def test_errors_requests_and_retries_are_counted_by_kind(first: Proxy) -> 
 
 
 async def test_what_one_provider_does_not_have_yet_another_may(node: Node, second: Proxy) -> None:
-    await node.call("eth_blockNumber")
+    await node.call("net_version")
     with pytest.raises(Missing):
         await node.call("eth_call", [{"to": "0x" + "11" * 20}, "0x99"])
     assert second.asked.count("eth_call") >= 1
