@@ -32,6 +32,9 @@ POINTS = {
     "rebuild.caught_up": "the new file holds what the live one holds, the old one is live",
     "rebuild.adopted": "readers are on the new file, the link still leads to the old one",
     "rebuild.linked": "the link leads to the new file, the old one is still there",
+    "upgrade.built": "tables of this version are built beside older ones, under the name of what is not complete",
+    "upgrade.named": "the upgraded file has its name, the link still leads to the old one",
+    "upgrade.linked": "the link leads to the upgraded file, the old one is still there",
 }
 """Every name there is, and what is true at that moment."""
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -15,13 +17,15 @@ from chain.settings import ChainSettings
 from domain.ledger import Ledger, Tip
 from domain.settings import DomainSettings
 from indexer.enduring import enduring
-from indexer.explorer import Explorer
+from indexer.explorer import Explorer, OlderDatabase, upgrade
 from indexer.following import Indexer
 from indexer.integrity import Checks
 from indexer.leading import keep_showing, lead_of, leading, when_free
 from indexer.settings import IndexerSettings
 from receipts.deployment import Deployment
 from tallystick.onchain import open_ledger, reading
+
+log = logging.getLogger(__name__)
 
 
 class IndexSettings(Struct, frozen=True):
@@ -76,18 +80,33 @@ def open_shown(settings: IndexSettings, deployment: Deployment) -> Iterator[Show
         ledger = open_ledger(settings.domain)
         stack.callback(ledger.close)
         tip = Tip(ledger, chain_id)
-        explorer = Explorer(
+        explorer = _open_explorer(
             Path(chosen.database),
-            ledger,
-            tip,
-            coordinator=deployment.contracts["InferenceCoordinator"].address,
-            batch_events=chosen.batch_events,
-            memory_limit_mib=chosen.memory_limit_mib,
-            threads=chosen.threads,
+            lambda path: Explorer(
+                path,
+                ledger,
+                tip,
+                coordinator=deployment.contracts["InferenceCoordinator"].address,
+                batch_events=chosen.batch_events,
+                memory_limit_mib=chosen.memory_limit_mib,
+                threads=chosen.threads,
+            ),
         )
         stack.callback(explorer.close)
         explorer.refresh()
         yield Shown(ledger, tip, explorer)
+
+
+def _open_explorer(path: Path, opened: Callable[[Path], Explorer]) -> Explorer:
+    """The explorer; one of an older version is built anew first."""
+    try:
+        return opened(path)
+    except OlderDatabase as older:
+        log.warning("%s; doing that now, no node is asked and readers are let in when it is done", older)
+        began = time.monotonic()
+        upgrade(path, opened)
+        log.info("explorer database %s is of this version now, after %.1f s", path, time.monotonic() - began)
+        return opened(path)
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from .errors import (
     DatabaseInUse,
     ExplorerError,
     LedgerBehind,
+    OlderDatabase,
     OtherDatabase,
 )
 from .explorer import Explorer, holds, reached
@@ -23,7 +24,7 @@ from .queries import (
     ReceiptFilter,
     TransactionFilter,
 )
-from .rebuilding import Rebuilt, rebuild
+from .rebuilding import Rebuilt, rebuild, upgrade
 
 __all__ = [
     "BadCursor",
@@ -41,6 +42,7 @@ __all__ = [
     "LedgerBehind",
     "ModelFilter",
     "NodeFilter",
+    "OlderDatabase",
     "OtherDatabase",
     "Page",
     "Queries",
@@ -54,4 +56,5 @@ __all__ = [
     "holds",
     "reached",
     "rebuild",
+    "upgrade",
 ]

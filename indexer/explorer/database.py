@@ -10,7 +10,7 @@ import duckdb
 
 from domain.faultpoints import reach
 
-from .errors import OtherDatabase, explain, explain_write
+from .errors import OlderDatabase, OtherDatabase, explain, explain_write
 from .tables import SCHEMA_VERSION, create
 
 CLOSE_TIMEOUT_S = 10.0
@@ -119,7 +119,8 @@ class Database:
         found = row or (None, None)
         for what, said, wanted in (("schema version", found[0], SCHEMA_VERSION), ("chain", found[1], chain_id)):
             if said != wanted:
-                raise OtherDatabase(
+                is_older = what == "schema version" and said is not None and said < wanted and found[1] == chain_id
+                raise (OlderDatabase if is_older else OtherDatabase)(
                     f"explorer database {self.path} is of {what} {said}, wanted {wanted}: name another file, or move "
                     "this one away and it is built anew from the ledger"
                 )

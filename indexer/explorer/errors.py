@@ -6,6 +6,7 @@ ExplorerError
 ├── DatabaseFull         its disk is full; nothing of the transaction was written
 ├── DatabaseFailed       it gave up after a failed write: the process must open it anew
 ├── OtherDatabase        the file holds another chain, or another version of the tables
+│   └── OlderDatabase     an older version of the tables: they can be built anew from the ledger
 ├── LedgerBehind         the file is ahead of the ledger: they do not belong together
 └── BadCursor            a page was asked for with a cursor of another list
 """
@@ -34,6 +35,10 @@ class DatabaseFailed(ExplorerError):
 
 
 class OtherDatabase(ExplorerError):
+    pass
+
+
+class OlderDatabase(OtherDatabase):
     pass
 
 

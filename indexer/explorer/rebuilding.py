@@ -5,6 +5,7 @@
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
@@ -32,6 +33,7 @@ class Rebuilt(Struct, frozen=True):
 
 def rebuild(explorer: Explorer) -> Rebuilt:
     """Builds, compares, swaps. Killed at any point, it leaves a projection that is whole."""
+    was_link = explorer.path.is_symlink()
     live, beside = _sides(explorer.path)
     _remove(beside)
     reach("rebuild.begun")
@@ -51,9 +53,37 @@ def rebuild(explorer: Explorer) -> Rebuilt:
     reach("rebuild.adopted")
     _point(explorer.path, beside)
     reach("rebuild.linked")
-    if live != explorer.path.absolute():
+    if was_link:
         _remove(live)
     return Rebuilt(explorer.position, found)
+
+
+def upgrade(path: Path, opened: Callable[[Path], Explorer]) -> None:
+    """Tables of an older version make room for such as `opened` makes, built from the ledger; no node is asked.
+
+    Killed at any point, the next upgrade goes on with what was built.
+    """
+    was_link = path.is_symlink()
+    live, beside = _sides(path)
+    building = beside.with_name(beside.name + BUILDING)
+    _remove(beside)
+    try:
+        explorer = opened(building)
+    except OtherDatabase:
+        _remove(building)
+        explorer = opened(building)
+    try:
+        explorer.refresh()
+    finally:
+        explorer.close()
+    reach("upgrade.built")
+    os.replace(building, beside)
+    reach("upgrade.named")
+    _point(path, beside)
+    reach("upgrade.linked")
+    if was_link:
+        _remove(live)
+    path.with_name(path.name + ".wal").unlink(missing_ok=True)
 
 
 def _build(explorer: Explorer, beside: Path) -> None:
