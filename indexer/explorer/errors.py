@@ -64,7 +64,7 @@ def explain_write(fault: duckdb.Error, path: str) -> ExplorerError | None:
 def explain(fault: duckdb.Error, path: str) -> ExplorerError:
     """The fault of opening `path`, in words that say what to do."""
     text = str(fault)
-    if "lock" in text.lower():
+    if "could not set lock" in text.lower():  # a damaged block is told of with other words
         return DatabaseInUse(
             f"explorer database {path} is open in another process: stop that one, or read a snapshot of it ({text})"
         )

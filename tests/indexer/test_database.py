@@ -34,6 +34,15 @@ def test_a_file_that_is_no_database_is_refused_with_the_remedy(tmp_path: Path) -
         Place(tmp_path)
 
 
+def test_a_file_with_a_damaged_block_is_not_taken_for_one_in_use(place: Place) -> None:
+    place.explorer.close()
+    damaged = bytearray(place.explorer.path.read_bytes())
+    damaged[len(damaged) // 2 :: 4096] = b"x" * len(damaged[len(damaged) // 2 :: 4096])
+    place.explorer.path.write_bytes(damaged)
+    with pytest.raises(DatabaseDamaged, match="move it away"):
+        Place(place.folder)
+
+
 def test_a_file_of_another_chain_is_refused_and_kept(place: Place) -> None:
     place.finalise(*random_history(41, 2))
     place.explorer.refresh()
