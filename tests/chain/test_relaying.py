@@ -27,10 +27,12 @@ from chain.relaying import (
     TooLarge,
     UnknownKey,
 )
-from chain.settings import ChainSettings
+from chain.settings import ChainSettings, ProviderSettings
 from chain.signing import Signer, Unsigned, from_development_mnemonic
 from domain.facts import TransactionNumbered, TransactionSigned
 from domain.ledger import Ledger, Recorded, streams
+from tests.chain.lab import impatient_of
+from tests.chain.proxy import Proxy
 
 CHAIN = 31337
 GWEI = 10**9
@@ -269,6 +271,19 @@ async def test_a_transaction_that_could_not_be_sent_is_sent_when_the_node_is_bac
         await relayer.submit("gift", FRIEND, value=7)
         assert (await relayer.mined("gift")).succeeded
         assert (await balance(node), relayer.counts.sent) == (7, 1)
+
+
+async def test_a_transaction_whose_answer_was_lost_is_mined_once_though_another_provider_is_asked(
+    chain: Devnet, ledger: Ledger, signer: Signer
+) -> None:
+    async with Proxy(chain.url) as first, Proxy(chain.url) as second:
+        settings = impatient_of(ProviderSettings(url=first.url), ProviderSettings(url=second.url))
+        async with Node(settings) as node, Relayer(node, ledger, signer, HASTY) as relayer:
+            first.breaks = "reset"  # once the node behind it has taken the transaction
+            await relayer.submit("gift", FRIEND, value=7)
+            assert (await relayer.mined("gift")).succeeded
+            assert first.asked.count("eth_sendRawTransaction") + second.asked.count("eth_sendRawTransaction") >= 1
+            assert (await balance(node), await count(node, signer)) == (7, 1)
 
 
 async def test_a_reorganisation_that_takes_it_back_makes_it_be_mined_again(relayer: Relayer, node: Node) -> None:

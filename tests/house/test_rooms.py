@@ -49,6 +49,12 @@ def test_only_the_ledger_knows_the_event_store_library(library: str) -> None:
     assert users <= {ROOT / "domain" / "ledger"}
 
 
+def test_in_the_chain_room_one_module_knows_the_http_library() -> None:
+    users = {path for path in MODULES if path.is_relative_to(ROOT / "chain")
+             for name, _ in imported(path) if is_within(name, "aiohttp")}  # fmt: skip
+    assert users == {ROOT / "chain" / "transport.py"}
+
+
 def test_only_contract_tooling_knows_ape() -> None:
     assert not [path for path in MODULES for name, _ in imported(path) if is_within(name, "ape")]
 
