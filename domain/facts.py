@@ -10,6 +10,8 @@ from msgspec import Struct
 class Wei(int):
     """An amount of wei, or any other unsigned chain integer that may pass 64 bits."""
 
+    __slots__ = ()  # without a dictionary there is nothing for the collector to look at, in millions of them
+
 
 class Fact(Struct, frozen=True, gc=False, tag_field="fact"):
     """Root of all facts. The tag, not the class name, is what the ledger remembers. What is frozen makes no cycles."""
@@ -195,7 +197,7 @@ class VerifierAdded(Fact, frozen=True, tag="verifier.added"):
 
 
 class LogUnreadable(Fact, frozen=True, tag="log.unreadable"):
-    """A log of our contracts that does not fit its ABI, kept as it came; `reason` says what did not fit."""
+    """A log kept as it came: one of ours that does not fit its ABI, for `reason`, or any of a foreign contract."""
 
     event: str
     topics: tuple[bytes, ...]
@@ -260,7 +262,10 @@ class ReceiptPublished(Fact, frozen=True, tag="receipt.published"):
 
 
 class JobOrdered(Fact, frozen=True, tag="order.placed"):
-    """An order accepted by the API, under its idempotency key. `body_digest` is SHA-256 of the request's body."""
+    """An order accepted by the API, under its idempotency key. `body_digest` is SHA-256 of the request's body.
+
+    `worker` is the node it is to be reserved for, empty when anyone may claim.
+    """
 
     body_digest: bytes
     prompt_cid: str
@@ -268,6 +273,7 @@ class JobOrdered(Fact, frozen=True, tag="order.placed"):
     max_tokens: int
     value: Wei
     transaction_key: str
+    worker: bytes = b""
 
 
 class TransactionSigned(Fact, frozen=True, tag="transaction.signed"):

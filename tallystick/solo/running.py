@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from indexer.settings import IndexerSettings
     from tallystick.solo.store import Store
 
-EXPLORER = "explorer.duckdb"
 QUIET_S = 0.02
 """At the head nothing more comes at once: what makes blocks final there is asked and told within this time."""
 
@@ -43,11 +42,17 @@ class Progress:
     """How far the index is, for whoever shows it."""
 
     def __init__(self, first: int, head: int) -> None:
-        self.first = self.block = first
-        self.head = head
+        self.first, self.block, self.head = first, first - 1, head
+
+    def begin_after(self, block: int) -> None:
+        """An earlier run, or an earlier attempt of this one, read up to here."""
+        if self.block < self.first:
+            self.first = block + 1
+        self.block = block
 
     @property
     def blocks(self) -> int:
+        """How many this run has read."""
         return self.block - self.first + 1
 
 
@@ -62,7 +67,7 @@ async def opened(order: Order) -> AsyncIterator[tuple[Node, Ground, "Store"]]:
             await asyncio.gather(loading, return_exceptions=True)
             raise
         open_store = await loading
-        settings = order.settings(order.data / EXPLORER, ground.chain_id)
+        settings = order.settings(order.data / f"{order.subject.projection}.duckdb", ground.chain_id)
         check_folder(order.data, pins_of(order.subject, ground.chain_id, ground.genesis_hash))
         with open_store(order, settings, ground) as store:
             yield node, ground, store
@@ -75,6 +80,9 @@ async def index(order: Order, node: Node, store: "Store", progress: Progress) ->
 
     async def lead() -> None:
         follower, indexer = await asyncio.to_thread(store.resume, order, node)
+        known = await asyncio.to_thread(store.tip.head)
+        if known is not None:
+            progress.begin_after(known.number)
         told = follower.news()
         async with contextlib.aclosing(_watched(told, node, progress, order.until_caught_up)) as news:
             await indexer.run(news)

@@ -2,19 +2,22 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
 
 from chain.decoding import Decoder
 from chain.following import Follower
 from chain.identity import Pins
+from chain.keeping import Keeper
 from chain.node import Node
 from domain.ledger import Ledger, Tip
+from indexer.events import Events
 from indexer.explorer import Explorer
 from indexer.following import Indexer
 from indexer.integrity import Checks
 from indexer.settings import IndexerSettings
+from tallystick.solo.subject import Subject
 from tallystick.solo.survey import Ground
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ class Store(Struct, frozen=True):
 
     ledger: Ledger
     tip: Tip
-    tables: Explorer
+    tables: Explorer | Events
     settings: IndexerSettings
     ground: Ground
 
@@ -51,9 +54,8 @@ class Store(Struct, frozen=True):
         checks.recover(snapshot.final)
         self.tables.refresh()
         pins = Pins(self.ground.chain_id, order.subject.first, self.ground.genesis_hash)
-        decoder = Decoder((each.address, each.abi) for each in order.subject.contracts)
-        follower = Follower(node, decoder, pins, snapshot.final, snapshot.blocks)
-        return follower, Indexer(self.ledger, self.tip, self.tables, checks)
+        follower = Follower(node, _decoder(order.subject), pins, snapshot.final, snapshot.blocks)
+        return follower, Indexer(self.ledger, self.tip, cast("Explorer", self.tables), checks)
 
 
 @contextmanager
@@ -63,14 +65,24 @@ def open_store(order: "Order", settings: IndexerSettings, ground: Ground) -> Ite
         ledger = Ledger(f"sqlite:///{order.data / LEDGER}")
         stack.callback(ledger.close)
         tip = Tip(ledger, ground.chain_id)
-        tables = Explorer(
-            settings.database,
-            ledger,
-            tip,
-            coordinator=order.subject.coordinator,
-            batch_events=settings.batch_events,
-            memory_limit_mib=settings.memory_limit_mib,
-            threads=settings.threads,
-        )
+        tables = _open_tables(order.subject, settings, ledger, tip)
         stack.callback(tables.close)
         yield Store(ledger, tip, tables, settings, ground)
+
+
+def _open_tables(subject: Subject, settings: IndexerSettings, ledger: Ledger, tip: Tip) -> Explorer | Events:
+    limits = {
+        "batch_events": settings.batch_events,
+        "memory_limit_mib": settings.memory_limit_mib,
+        "threads": settings.threads,
+    }
+    if subject.projection == "explorer":
+        return Explorer(settings.database, ledger, tip, coordinator=subject.coordinator, **limits)
+    return Events(settings.database, ledger, tip, [(each.address, each.abi) for each in subject.contracts], **limits)
+
+
+def _decoder(subject: Subject) -> Decoder:
+    """What is recorded of our own contracts are facts; of any other, its logs as they came."""
+    if subject.projection == "explorer":
+        return Decoder((each.address, each.abi) for each in subject.contracts)
+    return Keeper(each.address for each in subject.contracts)
