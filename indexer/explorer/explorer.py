@@ -15,6 +15,7 @@ from .digests import Digests, base_of
 from .errors import LedgerBehind
 from .feeding import feed
 from .folds import Totals
+from .history import History
 from .overlay import Overlay
 from .progress import Progress, advanced, read_progress, with_head, write_progress
 from .projecting import Folded, Projection, final_totals, write
@@ -26,6 +27,7 @@ from .waiting import Waiters
 T = TypeVar("T")
 
 SMALL_EVENTS = 2_000
+HISTORY_BLOCKS = 7_200  # a day of Ethereum
 
 
 def reached(position: int) -> Callable[[Queries], bool]:
@@ -51,6 +53,7 @@ class Explorer:
         batch_events: int = 20_000,
         memory_limit_mib: int = 512,
         threads: int = 2,
+        history_blocks: int = HISTORY_BLOCKS,
     ) -> None:
         self.path = path
         self.ledger = ledger
@@ -61,7 +64,8 @@ class Explorer:
         self._turn = threading.RLock()
         self._waiters = Waiters()
         self._projection = Projection(Totals())
-        self._overlay = Overlay(self._projection.recent)
+        self._history = History(history_blocks)
+        self._overlay = Overlay(self._projection.recent, self._history)
         self._digests = Digests()
         self._tip_version = -1
         self._shelf = Shelf(self.open_beside(path))
@@ -96,6 +100,7 @@ class Explorer:
                     return self._commit(self._fold(last) if last else None, snapshot, newest)
             except BaseException:
                 self._overlay.forget()
+                self._history.forget()
                 self._digests.forget()
                 self._projection.reset(self._totals)
                 raise
@@ -133,12 +138,13 @@ class Explorer:
         with database.writing() as cursor:
             totals = final_totals(cursor)
             projection = Projection(totals)
-            overlay = Overlay(projection.recent)
-            overlay.clear(cursor)
+            history = self._history.beside()
+            overlay = Overlay(projection.recent, history)
+            overlay.settle(cursor, self._progress.final_number, self._progress.final_number)
             overlay.follow(cursor, self._overlay.blocks, totals)
             write_progress(cursor, self._progress)
             self._digests.resume(cursor)
-        self._overlay, self._projection, self._totals = overlay, projection, totals
+        self._overlay, self._projection, self._totals, self._history = overlay, projection, totals, history
         self._shelf.swap(database)
         self._waiters.notify()
 
@@ -184,7 +190,7 @@ class Explorer:
                     f"explorer database {self.path} holds position {before.position}, the ledger ends at "
                     f"{self.ledger.position()}: name the ledger it was made from, or move the file away"
                 )
-            self._overlay.clear(cursor)
+            self._overlay.settle(cursor, before.final_number, before.final_number)
             self._digests.resume(cursor)
             progress = with_head(before, None, ())
             write_progress(cursor, progress)
@@ -193,7 +199,8 @@ class Explorer:
             return progress, totals
 
     def _fold(self, batch: Batch) -> Folded:
-        history = self._digests.wants_history and sum(len(b.occurrences) for b in batch.blocks) <= SMALL_EVENTS
+        wanted = self._history.is_kept or self._digests.wants_history
+        history = wanted and sum(len(b.occurrences) for b in batch.blocks) <= SMALL_EVENTS
         with self._shelf.current.reading() as cursor:
             return self._projection.fold(cursor, batch, history=history)
 
@@ -207,12 +214,15 @@ class Explorer:
         with self._shelf.current.writing() as cursor:
             if folded:
                 write(cursor, folded)
-            self._digests.took(cursor, recorded, folded.books if folded and folded.history else None)
-            self._overlay.settle(cursor, progress.final_number, recorded)
+            level = folded.books if folded and folded.history else None
+            self._digests.took(cursor, recorded, level)
+            before = self._progress.final_number
+            self._overlay.settle(cursor, before, progress.final_number, recorded, level.superseded if level else None)
             if snapshot:
                 tip = [block for block in snapshot.blocks if block.number > progress.final_number]
                 retracted = self._overlay.follow(cursor, tip, totals)
             progress = with_head(progress, self._overlay.head, (*recorded[-1:], newest))
+            self._history.prune(cursor, progress.head_number, progress.final_number)
             write_progress(cursor, progress)
         self._digests.committed()
         self._progress, self._totals = progress, totals

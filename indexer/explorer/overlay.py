@@ -11,6 +11,8 @@ import duckdb
 from domain.facts import BlockFinalised
 
 from .folds import KEYS, Key, Totals
+from .folds.books import Superseded
+from .history import History
 from .projecting import fold_blocks
 from .recent import Recent
 from .rows import BlockRow, Row
@@ -24,8 +26,10 @@ class Overlay:
     When that transaction fails, what is known here may be wrong: `forget` it, and the tables are built anew.
     """
 
-    def __init__(self, recent: Recent) -> None:
+    def __init__(self, recent: Recent, history: History | None = None) -> None:
         self._recent = recent
+        self._history = history or History(0)
+        self._final = -1
         self.forget()
 
     @property
@@ -51,18 +55,34 @@ class Overlay:
         """Shows nothing but what is final."""
         for table in OVERLAID:
             cursor.execute(f"DELETE FROM tip.{table.name}")
+        self._history.drop_above(cursor, self._final)
         self.forget()
         self._is_known = True
 
-    def settle(self, cursor: duckdb.DuckDBPyConnection, upto: int, recorded: Sequence[BlockFinalised]) -> None:
-        """Lets go of the blocks up to height `upto`, of which the ledger now holds `recorded`."""
+    def settle(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        before: int,
+        upto: int,
+        recorded: Sequence[BlockFinalised] = (),
+        superseded: Superseded | None = None,
+    ) -> None:
+        """Lets go of the blocks above `before` and up to `upto`, of which the ledger now holds `recorded`.
+
+        `superseded` is what those replaced, None if nobody kept it; what blocks replaced while here is known already.
+        """
         leaving = [block for block in self._blocks if block.number <= upto]
-        if self._is_known and not leaving:
-            return
-        ours = [block.hash for block in leaving if block.transactions or block.occurrences]
-        theirs = [block.hash for block in recorded if leaving and block.number >= leaving[0].number]
-        if not self._is_known or ours != theirs:
-            self.clear(cursor)
+        if not self._is_known or not _are_same(leaving, recorded):
+            self._final = before
+            if not self._is_known or self._blocks:
+                self.clear(cursor)
+            if superseded is not None:
+                self._history.keep(cursor, superseded, before)
+            elif recorded:
+                self._history.skip(cursor)
+            leaving = []
+        self._final = upto
+        if not leaving:
             return
         self._blocks = self._blocks[len(leaving) :]
         for kind, rows in self._rows.items():
@@ -86,11 +106,16 @@ class Overlay:
     def _extend(self, cursor: duckdb.DuckDBPyConnection, blocks: Sequence[BlockFinalised], final: Totals) -> None:
         if not blocks:
             return
-        books = fold_blocks(blocks, self._totals(final), lambda kind, keys: self._load(cursor, kind, keys))
+        totals, is_kept = self._totals(final), self._history.is_kept
+        books = fold_blocks(blocks, totals, lambda kind, keys: self._load(cursor, kind, keys), history=is_kept)
         changes = books.changes()
         store(cursor, "tip", changes)
+        self._history.keep(cursor, books.superseded, self._final)
         self._remember(changes)
         self._blocks += blocks
+
+    def _leaving(self, upto: int) -> list[BlockFinalised]:
+        return [block for block in self._blocks if block.number <= upto]
 
     def _load(self, cursor: duckdb.DuckDBPyConnection, kind: type[Row], keys: Collection[Key]) -> list[Row]:
         mine = self._rows.get(kind, {})
@@ -116,6 +141,12 @@ class Overlay:
         if leaving:
             table = TABLE_OF[kind]
             cursor.execute(f'DELETE FROM tip.{table.name} WHERE "{table.block}" <= ?', [upto])
+
+
+def _are_same(leaving: Sequence[BlockFinalised], recorded: Sequence[BlockFinalised]) -> bool:
+    """The ledger keeps no blocks without anything of ours."""
+    ours = [block.hash for block in leaving if block.transactions or block.occurrences]
+    return ours == [block.hash for block in recorded]
 
 
 def _block_of(row: Row) -> int:

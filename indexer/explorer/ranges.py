@@ -8,13 +8,13 @@ HISTORIED = (JOBS, RECEIPTS, NODES, MODELS, ACCOUNTS)
 """Tables whose rows change by what the chain says."""
 
 UNTIL = "The block that replaced the row: it held from `block` on until then"
-SINCE = "The state after this block, and after each later one, can be told from the tables"
+SINCE = "The state after this block, and after each later one, can be told from the tables; only the newest if empty"
 
 
 def statements() -> Iterator[str]:
     yield "CREATE SCHEMA history"
     yield "CREATE TABLE history.reach (since BIGINT)"
-    yield "INSERT INTO history.reach VALUES (-1)"
+    yield "INSERT INTO history.reach VALUES (NULL)"
     yield "COMMENT ON TABLE history.reach IS 'How far back the replaced rows go; one row'"
     yield f"COMMENT ON COLUMN history.reach.since IS '{SINCE}'"
     for table in HISTORIED:
