@@ -1,9 +1,9 @@
 """/v1/prompts and /v1/quote: parse, ask the service, show its answer."""
 
 import uuid
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import Response, Router, get, post
+from litestar import Request, Response, Router, get, post
 from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
 
@@ -94,6 +94,7 @@ async def read(job_id: JobId, desks: Given[Desks], settings: Given[ApiSettings],
     opt={"uncompressed": True},
 )
 async def follow(
+    request: Request[Any, Any, Any],
     job_id: JobId,
     desks: Given[Desks],
     settings: Given[ApiSettings],
@@ -104,6 +105,7 @@ async def follow(
     await desks.jobs.story(job_id)
     after, forget = streams.resume_point(desks.stories, job_id, last_event_id)
     lines = streams.stream(desks.jobs, desks.stories, job_id, after, forget, settings.heartbeat_s)
+    request.scope["state"][streams.LINES] = lines
     return Stream(lines, media_type="text/event-stream", headers=streams.HEADERS)
 
 

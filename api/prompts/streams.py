@@ -18,6 +18,8 @@ from api.service.stories import FellBehind, Stories
 from api.service.telling import Event
 
 EVENT_ID = re.compile(r"([0-9a-f]{8})-(\d{1,15})")
+LINES = "lines"
+"""Where the scope's state keeps the stream that is sent."""
 HEARTBEAT = b": heartbeat\n\n"
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -71,7 +73,10 @@ def said(event_id: str, name: str, data: dict[str, object]) -> bytes:
 
 
 class ReaderDeadline(ASGIMiddleware):
-    """Ends a stream whose reader takes nothing for `seconds`: its place is for others."""
+    """Ends a stream whose reader takes nothing for `seconds`: its place is for others, at once.
+
+    Whoever sends a stream does not close one that cannot be sent: the one in the scope's state is closed here.
+    """
 
     scopes = (ScopeType.HTTP,)
 
@@ -79,11 +84,23 @@ class ReaderDeadline(ASGIMiddleware):
         self.seconds = seconds
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        is_late = False
+
         async def send_in_time(message: Message) -> None:
-            async with asyncio.timeout(self.seconds):
-                await send(message)
+            nonlocal is_late
+            try:
+                async with asyncio.timeout(self.seconds):
+                    await send(message)
+            except TimeoutError:
+                is_late = True
+                raise
 
         try:
             await next_app(scope, receive, send_in_time)
-        except* TimeoutError:
+        except Exception:
+            if not is_late:
+                raise
             _log.warning("%s: dropped a reader that took nothing for %g s", scope["path"], self.seconds)
+        finally:
+            if lines := scope["state"].get(LINES):
+                await lines.aclose()

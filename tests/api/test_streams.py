@@ -1,5 +1,6 @@
 """GET /v1/prompts/{id}/events: everything in order, once, from wherever a reader was."""
 
+import gc
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -118,7 +119,16 @@ def test_readers_beyond_the_limit_are_turned_away(house: House) -> None:
         until(lambda: "tallystick_streams 0.0" in http.get("/metrics").text)
 
 
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """No help from the garbage collector, which would close a forgotten stream some time later."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
 @pytest.mark.timeout(60)
+@pytest.mark.usefixtures("uncollected")
 def test_a_reader_that_takes_nothing_loses_its_place(house: House) -> None:
     settings = msgspec.structs.replace(SETTINGS, slow_reader_s=0.3, heartbeat_s=0.05, story_events_max=100_000)
     app = create_app(house.parts(settings))
