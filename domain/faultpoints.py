@@ -15,6 +15,7 @@ POINTS = {
     "tip.extended": "a block was put on the tip, within its transaction",
     "tip.taken": "blocks have left the tip and are not in the ledger yet, within their transaction",
     "tip.settled": "final blocks are in the ledger and the position moved, within their transaction",
+    "ledger.copied": "a copy of the ledger is written",
     "indexer.block_shown": "the explorer shows what came in last",
     "indexer.reorg_shown": "a reorg's blocks were taken back, the reorg is not on record yet",
     "indexer.final_recorded": "final blocks are in the ledger, that they were checked is not on record yet",
@@ -35,6 +36,11 @@ POINTS = {
     "upgrade.built": "tables of this version are built beside older ones, under the name of what is not complete",
     "upgrade.named": "the upgraded file has its name, the link still leads to the old one",
     "upgrade.linked": "the link leads to the upgraded file, the old one is still there",
+    "backup.begun": "the folder of a backup is there, nothing is in it",
+    "backup.folded": "ledger and explorer are copied, what they are is not written down",
+    "backup.described": "everything is in the backup's folder, under the name of what is not complete",
+    "restore.copied": "the files are beside their places, under names of what is not complete",
+    "restore.ledger_placed": "the ledger is in its place, the explorer is not",
 }
 """Every name there is, and what is true at that moment."""
 
