@@ -72,7 +72,8 @@ class _Newest:
     def asked(self, head: Head) -> None:
         self.missed += self._offer(head)
         if self.missed >= SILENT_AFTER and self.listening is not None:
-            self.listening.reschedule(asyncio.get_running_loop().time())
+            self.listening.reschedule(_now())
+            self.listening = None
 
     def watch(self, task: asyncio.Task[None]) -> None:
         """Hands the error that a task ended with to whoever takes next."""

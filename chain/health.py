@@ -57,9 +57,7 @@ class Health:
         self.rests_until = max(self.rests_until, now + self._rest_s(error))
         if isinstance(error, Distrusted):
             self._distrusted_until = self.rests_until
-        if isinstance(error, Distrusted | TooSlow) or (
-            self._failures >= FAILURES_TO_TELL and not isinstance(error, Missing)
-        ):
+        if self._is_outage(error):
             self._outage.begin(error)
 
     def exclude(self, reason: str) -> None:
@@ -69,6 +67,14 @@ class Health:
             self.is_well = False
             self.changed()
             log.error("provider %s is left out from now on: %s", self._name, reason)
+
+    def _is_outage(self, error: ChainError) -> bool:
+        """Whether it is to be told: what passes within a moment, or is but a block that is not there yet, is not."""
+        if isinstance(error, Overloaded) and (error.retry_after_s or 0.0) > self._settings.backoff_max_s:
+            return True
+        if isinstance(error, Distrusted | TooSlow):
+            return True
+        return self._failures >= FAILURES_TO_TELL and not isinstance(error, Missing)
 
     def _rest_s(self, error: ChainError) -> float:
         if isinstance(error, Distrusted):

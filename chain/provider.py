@@ -10,6 +10,7 @@ from chain.effort import Effort
 from chain.errors import (
     ChainError,
     Denied,
+    Distrusted,
     Garbled,
     Missing,
     Overloaded,
@@ -104,7 +105,7 @@ class Provider:
     def lags(self, head: int, others: int) -> None:
         """It stands at a head while others went on: it is asked again once it has got there."""
         self._must_reach = others
-        self.blame(Missing(f"{self.place} stands still at block {head}, others are at {others}"))
+        self.blame(Distrusted(f"{self.place} stands still at block {head}, others are at {others}"))
 
     async def connect(self) -> Socket:
         """Its WebSocket."""

@@ -21,7 +21,7 @@ HEADERS = {"content-type": "application/json"}
 
 
 class Reply(Struct, frozen=True):
-    """An HTTP answer, whole; the names of its headers in lower case."""
+    """An HTTP answer, whole; its headers are looked up in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -53,8 +53,7 @@ class HttpTransport:
     async def post(self, url: str, body: bytes, timeout_s: float) -> Reply:
         try:
             async with asyncio.timeout(timeout_s), self._open().post(url, data=body, headers=HEADERS) as response:
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                return Reply(response.status, headers, await self._read(response))
+                return Reply(response.status, response.headers, await self._read(response))
         except aiohttp.ClientError as error:
             raise _plain(error) from None
 

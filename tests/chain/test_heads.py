@@ -184,8 +184,9 @@ async def test_a_silent_socket_is_left_for_one_that_speaks(proxy: Proxy, second:
 
 
 async def test_a_provider_that_stands_still_is_passed_over_until_it_has_caught_up(
-    proxy: Proxy, second: Proxy, lab: Lab
+    proxy: Proxy, second: Proxy, lab: Lab, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.WARNING)
     async with following(pair(proxy, second, sockets=False, quiet_after_s=0.1)) as watch:
         await watch.until_at(0)
         stuck = await lab.node.call("eth_getBlockByNumber", ["0x0", False])
@@ -199,8 +200,9 @@ async def test_a_provider_that_stands_still_is_passed_over_until_it_has_caught_u
         await watch.until_at(3)
         assert len(second.asked) > asked
         proxy.lie = lambda _method, _params, result: result
-        (first,) = [each for each in watch.node.providers("head") if each.name == "first"]
-        await eventually(lambda: first.health.is_well)
+        await eventually(lambda: "over after" in caplog.text)
+    told = [each.getMessage() for each in caplog.records]
+    assert told[0].startswith(f"provider first: {proxy.url} stands still at block 0, others are at 2")
 
 
 async def until_subscribed(lab: Lab, watch: Watch) -> None:

@@ -276,7 +276,10 @@ async def test_a_budget_longer_than_the_deadline_is_waited_for(first: Proxy) -> 
         assert len(await node.batch([Call("eth_chainId")] * 18)) == 18
 
 
-async def test_a_node_that_said_when_to_come_back_is_not_asked_before(first: Proxy) -> None:
+async def test_a_node_that_said_when_to_come_back_is_not_asked_before(
+    first: Proxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
     first.status, first.headers = 429, {"Retry-After": "50"}
     async with Node(impatient(first.url)) as node:
         for _ in range(5):
@@ -285,6 +288,7 @@ async def test_a_node_that_said_when_to_come_back_is_not_asked_before(first: Pro
     assert limit.value.retry_after_s is not None
     assert 45 < limit.value.retry_after_s <= 50
     assert len(first.asked) == 1
+    assert [each.getMessage().partition(":")[0] for each in caplog.records] == ["provider http"], "and that is told"
 
 
 async def test_errors_requests_and_retries_are_counted_by_kind(first: Proxy) -> None:
