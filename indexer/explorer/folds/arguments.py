@@ -19,7 +19,7 @@ RENAMED: dict[type, str] = {JobRequested: "InferenceRequested", JobCompleted: "I
 """Facts that bear another name than their event."""
 
 ACRONYMS = {"cid": "CID", "ram": "RAM", "vram": "VRAM", "cpu": "CPU"}
-TEXTS_KEPT = 1 << 15
+TEXTS_KEPT = 1 << 12
 
 _encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
@@ -41,9 +41,13 @@ def arguments(fact: ChainFact) -> str:
     return _ARGUMENTS[type(fact)](fact)
 
 
-@lru_cache(TEXTS_KEPT)
 def quoted(text: str) -> str:
-    """JSON text, remembered: a model's or an answer's name comes again and again."""
+    """JSON text. A CID needs no escapes and is seldom seen again; what may need some, like a model's name, is."""
+    return f'"{text}"' if text.isalnum() and text.isascii() else _escaped(text)
+
+
+@lru_cache(TEXTS_KEPT)
+def _escaped(text: str) -> str:
     return _encode(text).decode()
 
 
