@@ -35,6 +35,13 @@ test: setup .tools/.test-peers  ## Runs every check and every test
 check: .tools/.core .tools/.anvil lint  ## The quick loop: ruff, mypy --strict, fast tests
 	$(CORE)/python -m pytest -q -n 2 --dist loadgroup -m "not slow and not served and not vllm" --ignore tests/contracts tests
 
+.PHONY: simulate simulate-mutants
+simulate: .tools/.core  ## Lives through seeded worlds of faults: SEED=n replays one, or SEEDS=20000 FIRST=n
+	@$(CORE)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),2000) --first $(or $(FIRST),0))
+
+simulate-mutants: .tools/.core  ## Plants bugs, and tells how many seeds it takes to find each
+	@$(CORE)/python -m tests.simulation.mutants
+
 .PHONY: lint
 lint: .tools/.core
 	$(CORE)/ruff check --quiet .
