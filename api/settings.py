@@ -26,6 +26,8 @@ class ApiSettings(Struct, frozen=True):
     Workers ask for 100 unless told otherwise: the rest is for gas that rises until one of them looks.
     """
     gas_price_fresh_s: float = 5.0
+    reservation_s: int = 120
+    """How long an order that names its worker is kept for that one; then anyone may claim it, at the same prices."""
     template_tokens: int = 64
     message_tokens: int = 16
     order_wait_s: float = 30.0

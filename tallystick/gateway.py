@@ -1,5 +1,7 @@
 """The API's two ports to the chain: orders leave through the relayer, the chain's own word comes in from the node."""
 
+import time
+
 from api.service.ports import BlockData, Books, ChainUnready, Order, OrderRefused
 from chain.abi import signature_hash
 from chain.contracts import Contracts
@@ -15,7 +17,6 @@ from receipts.deployment import Deployment
 
 NOBODY = bytes(20)
 USUAL_DEADLINE = 0
-NO_RESERVATION = 0
 
 
 class RelayedOrders:
@@ -30,9 +31,10 @@ class RelayedOrders:
 
     async def place(self, order: Order) -> int:
         """The job's number, once its transaction is mined. Raises ChainUnready, OrderRefused."""
+        reserved_until = int(time.time()) + order.reserved_s if order.worker else 0
         data = self._coordinator.data(
             "submitOrder", order.prompt_cid, order.model_id, order.max_tokens,
-            USUAL_DEADLINE, NOBODY, NOBODY, NO_RESERVATION,
+            USUAL_DEADLINE, NOBODY, order.worker or NOBODY, reserved_until,
         )  # fmt: skip
         try:
             await self._relayer.submit(order.key, self._coordinator.address, data, order.value)

@@ -35,6 +35,10 @@ Wait = Annotated[
 ]
 TokenCount = Annotated[int, QueryParameter(ge=0, le=2**32 - 1)]
 MaxTokens = Annotated[int | None, QueryParameter(ge=1, le=2**32 - 1)]
+Worker = Annotated[
+    str | None,
+    QueryParameter(pattern="^0x[0-9a-fA-F]{40}$", max_length=42, description="A node: the quote is by its own offer"),
+]
 ModelName = Annotated[str | None, QueryParameter(max_length=64, description="Left out: this server's default")]
 
 UNKNOWN = "There is no such job"
@@ -133,15 +137,19 @@ async def evidence(job_id: JobId, desks: Given[Desks]) -> Response[bytes]:
     summary="What an order may cost at most, and what it must be able to pay",
     description="Workers decline what cannot pay for the gas of claiming and settling it: an order below the floor "
     "named here is answered with 400 at once, instead of waiting until its deadline.",
-    responses=documented(s400="The model is unknown, or a number is out of range", s503=UNREADY),
+    responses=documented(
+        s400="The model is unknown, the worker does not offer it, or a number is out of range", s503=UNREADY
+    ),
 )
 async def quote(
     desks: Given[Desks],
     prompt_tokens: TokenCount,
     model: ModelName = None,
     max_tokens: MaxTokens = None,
+    worker: Worker = None,
 ) -> QuoteOut:
-    return quote_out(await desks.orders.quote(model, prompt_tokens, max_tokens))
+    named = None if worker is None else worker.lower()
+    return quote_out(await desks.orders.quote(model, prompt_tokens, max_tokens, named))
 
 
 def _is_over(job: JobRow | None) -> bool:

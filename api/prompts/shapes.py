@@ -11,6 +11,16 @@ from receipts.request import STOPS_MAX, Role
 WeiIn = Annotated[str, Meta(pattern="^(0|[1-9][0-9]{0,77})$", description="wei, as decimal text", examples=["640000"])]
 
 
+WorkerIn = Annotated[
+    str,
+    Meta(
+        pattern="^0x[0-9a-fA-F]{40}$",
+        max_length=42,
+        description="A node to keep the order for, for a while, at the prices of its own offer",
+    ),
+]
+
+
 class MessageIn(Struct, frozen=True, forbid_unknown_fields=True):
     role: Role
     content: str
@@ -28,6 +38,7 @@ class PromptIn(Struct, frozen=True, forbid_unknown_fields=True):
     stop: Annotated[tuple[str, ...], Meta(max_length=STOPS_MAX)] | None = None
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
     value: WeiIn | None = None
+    worker: WorkerIn | None = None
 
 
 class Links(Struct, frozen=True):

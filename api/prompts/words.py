@@ -1,5 +1,7 @@
 """Our job to the JSON of /v1/prompts, their JSON to our question: pure, no HTTP."""
 
+from msgspec import UNSET
+
 from api.prompts.shapes import GasOut, Links, OrderOut, PromptIn, PromptOut, QuoteOut, ReceiptOut
 from api.rendering import render
 from api.service.orders import Question
@@ -23,7 +25,12 @@ def question_in(body: PromptIn) -> Question:
         stop=body.stop,
         seed=body.seed,
     )
-    return Question(request=request, model=body.model, value=None if body.value is None else int(body.value))
+    return Question(
+        request=request,
+        model=body.model,
+        value=None if body.value is None else int(body.value),
+        worker=UNSET if body.worker is None else body.worker.lower(),
+    )
 
 
 def order_out(job: JobRow) -> OrderOut:

@@ -9,12 +9,12 @@ import hashlib
 import logging
 import re
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from api.service.gas import GasDesk
 from api.service.jobs import Jobs
 from api.service.ports import ChainUnready, Order, Orders
-from api.service.quoting import Quote, check_value, choose, quote
+from api.service.quoting import Quote, at_offer, check_value, choose, quote
 from api.service.refusals import Clashing, Invalid
 from api.settings import ApiSettings
 from domain.facts import JobOrdered, TransactionSigned, Wei
@@ -51,11 +51,16 @@ class PromptTooLong(Invalid):
 
 
 class Question(Struct, frozen=True, kw_only=True):
-    """What somebody asks of the network; `value` is the most it may cost, in wei, None for whatever the quote says."""
+    """What somebody asks of the network; `value` is the most it may cost, in wei, None for whatever the quote says.
+
+    `worker` is the `0x` address of the node to reserve it for. Left out it is not encoded, as it was not before there
+    was one: a key stands for the same order still.
+    """
 
     request: Request
     model: str | None = None
     value: int | None = None
+    worker: str | UnsetType = UNSET
 
 
 class Placed(Struct, frozen=True):
@@ -82,10 +87,14 @@ class OrderDesk:
         self._content, self._orders, self._gas, self._settings = content, orders, gas, settings
         self._placing: dict[str, asyncio.Task[int]] = {}
 
-    async def quote(self, named: str | None, prompt_tokens: int, max_tokens: int | None) -> Quote:
-        """Raises UnknownModel, InactiveModel, TokensOutOfRange, ChainUnready."""
+    async def quote(
+        self, named: str | None, prompt_tokens: int, max_tokens: int | None, worker: str | None = None
+    ) -> Quote:
+        """Raises UnknownModel, InactiveModel, NoOffer, TokensOutOfRange, ChainUnready."""
         models = await asyncio.to_thread(self._explorer.queries.models, limit=MODELS_MAX)
         model = choose(models.rows, named, self._settings.default_model)
+        if worker is not None:
+            model = at_offer(model, worker, await asyncio.to_thread(self._explorer.queries.node, worker))
         wanted = max_tokens or min(self._settings.default_max_tokens, model.max_tokens)
         return quote(model, prompt_tokens, wanted, await self._gas.floor())
 
@@ -111,7 +120,9 @@ class OrderDesk:
     async def _record(self, question: Question, key: str, digest: bytes) -> JobOrdered:
         document, quoted, value = await self._priced(question)
         cid = await self._content.put(document)
-        fact = JobOrdered(digest, cid, quoted.model.model_id, quoted.max_tokens, Wei(value), transaction_key(key))
+        worker = b"" if question.worker is UNSET else bytes.fromhex(question.worker[2:])
+        name = quoted.model.model_id
+        fact = JobOrdered(digest, cid, name, quoted.max_tokens, Wei(value), transaction_key(key), worker)
         try:
             await asyncio.to_thread(self._ledger.record, Recorded(streams.job_order(key), 1, fact))
         except Conflict:  # somebody with the same key was faster
@@ -121,7 +132,8 @@ class OrderDesk:
     async def _priced(self, question: Question) -> tuple[bytes, Quote, int]:
         document = request_bytes(question.request, self._settings.prompt_bytes_max)
         tokens = prompt_tokens_max(question.request, self._settings)
-        quoted = await self.quote(question.model, tokens, question.request.max_tokens)
+        worker = None if question.worker is UNSET else question.worker
+        quoted = await self.quote(question.model, tokens, question.request.max_tokens, worker)
         value = quoted.amount if question.value is None else question.value
         check_value(quoted, value)
         return document, quoted, value
@@ -142,7 +154,10 @@ class OrderDesk:
         """One task a key, however many wait for it; it goes on when they leave."""
         if (running := self._placing.get(key)) is not None:
             return running
-        order = Order(fact.transaction_key, fact.prompt_cid, fact.model_id, fact.max_tokens, fact.value)
+        order = Order(
+            fact.transaction_key, fact.prompt_cid, fact.model_id, fact.max_tokens, fact.value,
+            fact.worker, self._settings.reservation_s,
+        )  # fmt: skip
         task = asyncio.ensure_future(self._orders.place(order))
         self._placing[key] = task
         task.add_done_callback(lambda done: self._sent(key, done))

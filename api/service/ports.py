@@ -18,13 +18,18 @@ class OrderRefused(Unready):
 
 
 class Order(Struct, frozen=True):
-    """An order to be sent as a transaction; the relayer sends each `key` once, `value` is wei."""
+    """An order to be sent as a transaction; the relayer sends each `key` once, `value` is wei.
+
+    With a `worker` it is reserved for that node, for `reserved_s` from when it is sent.
+    """
 
     key: str
     prompt_cid: str
     model_id: str
     max_tokens: int
     value: int
+    worker: bytes = b""
+    reserved_s: int = 0
 
 
 class Orders(Protocol):

@@ -4,11 +4,12 @@ import difflib
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from api.service.gas import GasFloor
 from api.service.refusals import Invalid
 from domain.gas import JOB_GAS
-from indexer.explorer.rows import ModelRow
+from indexer.explorer.rows import ModelRow, NodeRow
 
 
 class UnknownModel(Invalid):
@@ -29,6 +30,10 @@ class ValueTooSmall(Invalid):
 
 class Unprofitable(Invalid):
     """The order cannot pay for the gas that it costs a worker."""
+
+
+class NoOffer(Invalid):
+    """That node does not offer the model."""
 
 
 class Quote(Struct, frozen=True):
@@ -60,6 +65,21 @@ def choose(models: Sequence[ModelRow], named: str | None, default: str) -> Model
     if not model.is_active:
         raise InactiveModel(f"model {wanted!r} is registered but switched off by its owner", listed)
     return model
+
+
+def at_offer(model: ModelRow, worker: str, node: NodeRow | None) -> ModelRow:
+    """The model at the prices that `worker` offers it at. Raises NoOffer."""
+    offers = node.offers if node is not None and node.state == "active" else ()
+    offer = next((each for each in offers if each.model_id == model.model_id), None)
+    if offer is None:
+        names = ", ".join(each.model_id for each in offers) or "nothing"
+        raise NoOffer(
+            f"node {worker} does not offer {model.model_id!r}, it offers {names}",
+            "Leave worker out, so that any node may answer, or name one whose offers /explorer/v1/nodes shows.",
+        )
+    return replace(
+        model, price_prompt_token=offer.price_prompt_token, price_completion_token=offer.price_completion_token
+    )
 
 
 def quote(model: ModelRow, prompt_tokens: int, max_tokens: int, gas: GasFloor) -> Quote:

@@ -127,7 +127,8 @@ class FactChain:
         self.mine(
             JobRequested(job_id, GATEWAY, order.prompt_cid, order.model_id, MODEL_CID),
             JobTermsFixed(
-                job_id, GATEWAY, NOBODY, 0, Wei(order.value), order.max_tokens, Wei(PRICES[0]), Wei(PRICES[1]),
+                job_id, GATEWAY, order.worker or NOBODY, 0, Wei(order.value), order.max_tokens,
+                Wei(PRICES[0]), Wei(PRICES[1]),
                 GENESIS_S + 3600, 1,
             ),
         )  # fmt: skip

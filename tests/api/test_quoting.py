@@ -7,8 +7,12 @@ import pytest
 from msgspec.structs import replace
 
 from api.app import create_app
+from api.service.orders import Question
+from domain.facts import OfferPosted, Wei
 from domain.gas import JOB_GAS, least_pay
-from tests.api.chain import PRICES, until
+from receipts.canonical import encode
+from receipts.request import SCHEMA, Request
+from tests.api.chain import MODEL, OTHER, PRICES, WORKER, until
 from tests.api.conftest import SETTINGS, House, serving
 
 Ask = Callable[..., httpx.Response]
@@ -91,3 +95,51 @@ def test_a_replay_is_answered_though_gas_has_risen(ask: Ask, house: House) -> No
     house.chain.gas = 10**9
     until(lambda: ask().status_code == 400)
     assert ask(key="one").content == first.content
+
+
+OFFERED = (3, 400)
+RESERVED = "0x" + WORKER.hex()
+
+
+@pytest.fixture
+def offered(house: House) -> None:
+    """One node offers the model, at prices of its own."""
+    house.chain.mine(OfferPosted(WORKER, MODEL, Wei(OFFERED[0]), Wei(OFFERED[1])))
+
+
+@pytest.mark.usefixtures("offered")
+def test_an_order_for_one_node_is_quoted_by_its_offer_and_reserved_for_it(
+    http: httpx.Client, ask: Ask, house: House
+) -> None:
+    quote = http.get(f"{ASKED}&worker=0x{WORKER.hex().upper()}").json()
+    assert quote["amount"] == str(100 * OFFERED[0] + 50 * OFFERED[1])
+    assert (quote["price_prompt_token"], quote["price_completion_token"]) == ("3", "400")
+    job = ask("Why?", max_tokens=16, worker=RESERVED)
+    assert job.status_code == 201
+    assert job.json()["escrow"] == str((4 + 16 + 64) * OFFERED[0] + 16 * OFFERED[1])
+    assert (house.chain.jobs[1].worker, house.chain.jobs[1].reserved_s) == (WORKER, SETTINGS.reservation_s)
+    assert http.get("/explorer/v1/jobs/1").json()["data"]["reserved_for"] == RESERVED
+
+
+@pytest.mark.usefixtures("offered", "cheap")
+def test_an_order_for_one_node_must_pay_for_its_gas_too(ask: Ask, house: House) -> None:
+    house.chain.gas = 1000  # x 10 x 120 % = 12000 wei
+    declined = ask("Why?", max_tokens=16, worker=RESERVED).json()
+    least = 16 + -(-(12_000 - (4 + 16 + 64) * OFFERED[0] - 16 * OFFERED[1]) // OFFERED[1])
+    assert declined["type"] == "/problems/unprofitable"
+    assert declined["remedy"].startswith(f"Raise max_tokens to {least},")
+    assert ask("Why?", max_tokens=least, worker=RESERVED).status_code == 201
+
+
+@pytest.mark.usefixtures("offered")
+@pytest.mark.parametrize("worker", ["0x" + OTHER.hex(), "0x" + "77" * 20])
+def test_a_node_that_does_not_offer_the_model_gets_no_orders(ask: Ask, worker: str) -> None:
+    declined = ask("Why?", worker=worker).json()
+    assert (declined["status"], declined["type"]) == (400, "/problems/no-offer")
+    assert f"node {worker} does not offer '{MODEL}', it offers nothing" in declined["detail"]
+
+
+def test_an_order_for_anyone_is_digested_as_it_always_was() -> None:
+    request = Request(schema=SCHEMA, prompt="Why?")
+    assert b"worker" not in encode(Question(request=request))
+    assert b"worker" in encode(Question(request=request, worker=RESERVED))
