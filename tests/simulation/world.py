@@ -50,7 +50,8 @@ class Failed(AssertionError):
     """A world in which something was seen that must never be."""
 
     def __init__(self, plan: Plan, fault: BaseException, lines: list[str]) -> None:
-        end = f"{type(fault).__name__}: {fault}\nreplay with: SEED={plan.seed} make simulate"
+        self.reason = f"{type(fault).__name__}: {fault}"
+        end = f"{self.reason}\nreplay with: SEED={plan.seed} make simulate"
         self.whole = "\n".join([*lines, end])
         super().__init__("\n".join([*lines[-LINES_SHOWN:], end]))
 
