@@ -17,10 +17,12 @@ from chain.settings import ChainSettings
 from domain.ledger import Ledger, Tip
 from domain.settings import DomainSettings
 from indexer.enduring import enduring
+from indexer.errands import doing_errands
 from indexer.explorer import Explorer, OlderDatabase, upgrade
 from indexer.following import Indexer
 from indexer.integrity import Checks
 from indexer.leading import keep_showing, lead_of, leading, when_free
+from indexer.levelling import keeping_digests
 from indexer.settings import IndexerSettings
 from receipts.deployment import Deployment
 from tallystick.onchain import open_ledger, reading
@@ -124,7 +126,7 @@ def indexing_into(shown: Shown, settings: IndexSettings, deployment: Deployment,
         shown.ledger,
         chain_id,
         node.place,
-        level=chosen.level,
+        level=settings.chain.level,
         blocks_max=chosen.integrity_blocks,
         open_max_s=chosen.integrity_s,
     )
@@ -145,6 +147,7 @@ async def indexing(settings: IndexSettings, deployment: Deployment, shown: Shown
         if not task.cancelled() and task.exception() is not None:
             owner.cancel()
 
+    beside = [asyncio.create_task(work) for work in (keeping_digests(shown.explorer), doing_errands(shown.explorer))]
     task = asyncio.create_task(_follow(settings, deployment, shown, node), name="indexer")
     task.add_done_callback(end_block)
     try:
@@ -155,8 +158,9 @@ async def indexing(settings: IndexSettings, deployment: Deployment, shown: Shown
             task.result()
         raise
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for each in (task, *beside):
+            each.cancel()
+        await asyncio.gather(task, *beside, return_exceptions=True)
 
 
 async def _follow(settings: IndexSettings, deployment: Deployment, shown: Shown, node: Node) -> None:

@@ -1,7 +1,7 @@
 """The explorer: ledger and tip come in, rows that others may ask for go out. The API reads through this page alone."""
 
 from .digest import Difference, Digest, TableDigest, digest_of_chain, digest_of_ledger
-from .digests import BlockDigest, digest_at
+from .digests import BlockDigest, digest_at, digest_of_file
 from .errors import (
     BadCursor,
     DatabaseDamaged,
@@ -52,6 +52,7 @@ __all__ = [
     "TransactionFilter",
     "digest_at",
     "digest_of_chain",
+    "digest_of_file",
     "digest_of_ledger",
     "holds",
     "reached",

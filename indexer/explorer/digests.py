@@ -7,6 +7,7 @@ ledger up to it (`recomputing`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import duckdb
 import msgspec
@@ -18,7 +19,7 @@ from .digest import Digest, digest_of_sums, sum_of
 from .fingerprints import Sum, sum_of_row
 from .folds import Books, hexed
 from .rows import Row
-from .tables import OVERLAID, TABLE_OF
+from .tables import OVERLAID, SCHEMA_VERSION, TABLE_OF
 
 Sums = dict[type[Row], Sum]
 KEPT_BLOCKS = 100_000
@@ -163,6 +164,26 @@ def digest_at(cursor: duckdb.DuckDBPyConnection, number: int | None = None) -> B
         return None
     height, hash_, sums, upto = found[0]
     return BlockDigest(height, hash_, upto, digest_of_sums(_unpacked(sums)))
+
+
+def digest_of_file(path: Path, number: int | None) -> BlockDigest | None:
+    """The same from the file of a database, by reading its tables if need be; None if that can not be told."""
+    if not path.exists():
+        return None
+    try:
+        with duckdb.connect(str(path.resolve()), read_only=True) as connection:
+            version, final = connection.execute("SELECT schema_version, final_number FROM final.progress").fetchall()[0]
+            if version != SCHEMA_VERSION:
+                return None
+            kept = None if number is None else digest_at(connection, number)
+            if kept and number and number <= min(kept.upto, final):
+                return kept
+            base = base_of(connection)
+    except duckdb.Error:
+        return None
+    if number is None or base.number <= number <= final:
+        return BlockDigest(base.number, base.hash, final, digest_of_sums(base.sums))
+    return None
 
 
 def _record(cursor: duckdb.DuckDBPyConnection, records: Sequence[tuple[int, str, Mapping[type[Row], Sum]]]) -> None:

@@ -31,18 +31,22 @@ class Rebuilt(Struct, frozen=True):
     differences: tuple[Difference, ...]
 
 
-def rebuild(explorer: Explorer) -> Rebuilt:
-    """Builds, compares, swaps. Killed at any point, it leaves a projection that is whole."""
+Report = Callable[[int, int], None]
+"""Told, again and again, how far of the ledger is rebuilt, and how far that goes."""
+
+
+def rebuild(explorer: Explorer, report: Report = lambda _position, _of: None) -> Rebuilt:
+    """Builds, compares, swaps. Killed at any point, it leaves a projection that is whole, and the next goes on."""
     was_link = explorer.path.is_symlink()
     live, beside = _sides(explorer.path)
     _remove(beside)
     reach("rebuild.begun")
-    _build(explorer, beside)
+    _build(explorer, beside, report)
     reach("rebuild.named")
     database = explorer.open_beside(beside)
     try:
         with explorer.paused():
-            _catch_up(explorer, database, explorer.position)
+            _catch_up(explorer, database, explorer.position, report)
             reach("rebuild.caught_up")
             with explorer.database.reading() as before, database.reading() as after:
                 found = tuple(differences(before, after))
@@ -86,7 +90,7 @@ def upgrade(path: Path, opened: Callable[[Path], Explorer]) -> None:
     path.with_name(path.name + ".wal").unlink(missing_ok=True)
 
 
-def _build(explorer: Explorer, beside: Path) -> None:
+def _build(explorer: Explorer, beside: Path, report: Report) -> None:
     """Everything that the ledger holds now, under a name that says so only when it is complete."""
     building = beside.with_name(beside.name + BUILDING)
     try:
@@ -95,14 +99,14 @@ def _build(explorer: Explorer, beside: Path) -> None:
         _remove(building)
         database = explorer.open_beside(building)
     try:
-        _catch_up(explorer, database, None)
+        _catch_up(explorer, database, None, report)
     finally:
         database.close()
     reach("rebuild.built")
     os.replace(building, beside)
 
 
-def _catch_up(explorer: Explorer, database: Database, upto: int | None) -> None:
+def _catch_up(explorer: Explorer, database: Database, upto: int | None, report: Report) -> None:
     with database.reading() as cursor:
         progress, projection = read_progress(cursor), Projection(final_totals(cursor))
 
@@ -117,6 +121,7 @@ def _catch_up(explorer: Explorer, database: Database, upto: int | None) -> None:
             progress = with_head(advanced(progress, folded.batch, None), None, folded.batch.blocks[-1:])
             write_progress(cursor, progress)
         reach("rebuild.batch")
+        report(progress.position, max(progress.position, explorer.position))
 
     last = feed(
         batches(explorer.ledger, explorer.sources, progress.position, explorer.batch_events, upto), fold, commit
