@@ -9,6 +9,7 @@ WORKER := .venv-worker/bin
 ANVIL := .tools/node_modules/.bin/anvil
 MODEL := .tallystick/models/smollm2-135m-instruct
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
+QUICK := not slow and not served and not vllm
 PIP := -m pip install --quiet --disable-pip-version-check --no-deps
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/node_modules/.bin:$(PATH)
 
@@ -30,10 +31,11 @@ test: setup .tools/.test-peers  ## Runs every check and every test
 	@$(MAKE) --no-print-directory lint
 	$(WORKER)/python -m pytest -q -m vllm tests/worker
 	$(CORE)/ape test --network ethereum:local:foundry -q tests/contracts
-	$(CORE)/python -m pytest -q -m "not vllm" --ignore tests/contracts tests
+	$(CORE)/python -m pytest -q -n 2 --dist loadgroup -m "$(QUICK)" --ignore tests/contracts tests
+	$(CORE)/python -m pytest -q -m "not ($(QUICK)) and not vllm" --ignore tests/contracts tests
 
 check: .tools/.core .tools/.anvil lint  ## The quick loop: ruff, mypy --strict, fast tests
-	$(CORE)/python -m pytest -q -n 2 --dist loadgroup -m "not slow and not served and not vllm" --ignore tests/contracts tests
+	$(CORE)/python -m pytest -q -n 2 --dist loadgroup -m "$(QUICK)" --ignore tests/contracts tests
 
 .PHONY: simulate simulate-mutants
 simulate: .tools/.core  ## Lives through seeded worlds of faults: SEED=n replays one, or SEEDS=20000 FIRST=n
