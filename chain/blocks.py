@@ -1,121 +1,170 @@
-"""Block numbers or hashes go in; blocks come out, checked against their headers and reduced to what touched us."""
+"""A provider's answers about blocks go in; blocks come out, checked at a level and reduced to what touched us."""
 
-import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
-from chain.decoding import Decoder
+from chain.bloom import check_bloom, mask_of, may_hold
 from chain.errors import Distrusted, Garbled, Missing
-from chain.integrity import Receipt, check_header, check_receipts
-from chain.node import Call, Node
-from chain.wire import Header, WireBlock, WireReceipt, WireTransaction, hex_of, octets, quantity
-from domain.facts import BlockFinalised, Transaction, Wei
+from chain.integrity import Log, check_header, check_places, check_root, read_log, read_receipt
+from chain.jsonrpc import Call, Rpc
+from chain.levels import ROOT, Level
+from chain.wire import Header, WireBlock, WireOutline, WireReceipt, hex_of, octets, quantity
+from domain.facts import BlockFinalised, Occurrence, Transaction, Wei
 
 Block = BlockFinalised
 At = int | bytes | str
 """A block by number, by hash, or by tag."""
 
-CALLS_PER_BLOCK = 2
+Answer = WireBlock | WireOutline | None
+Receipts = Sequence[WireReceipt] | None
+OUTLINE, FULL, RECEIPTS = WireOutline | None, WireBlock | None, list[WireReceipt] | None
 
 
-async def fetch(node: Node, at: At, decoder: Decoder) -> Block:
+class Decoding(Protocol):
+    """Who knows the logs of some contracts."""
+
+    addresses: set[bytes]
+
+    def occurrence(self, log: Log) -> Occurrence | None:
+        """The fact of a log of one of the addresses; None if no fact comes of it."""
+        ...
+
+
+class Reader:
+    """Checks what is said of a block, and reads of it what touched the decoder's contracts."""
+
+    def __init__(self, decoder: Decoding, level: Level = ROOT) -> None:
+        self.level = level
+        self._decoder = decoder
+        self._ours = frozenset(map(hex_of, decoder.addresses))
+        self._masks = tuple(map(mask_of, decoder.addresses))
+
+    def header_call(self, at: At) -> Call:
+        """Asks for a block as far as the level reads it without its receipts."""
+        method, where = where_is(at)
+        if self.level.trusts_bloom:
+            return Call(f"eth_getBlockBy{method}", [where, False], OUTLINE)
+        return Call(f"eth_getBlockBy{method}", [where, True], FULL)
+
+    def receipts_call(self, at: At) -> Call:
+        return Call("eth_getBlockReceipts", [where_is(at)[1]], RECEIPTS)
+
+    def wants_receipts(self, block: Answer) -> bool:
+        """Whether the block, by its own word, can hold what touched us."""
+        return block is not None and (not self.level.trusts_bloom or may_hold(block, self._masks))
+
+    def check(self, at: At, block: Answer, receipts: Receipts) -> bytes:
+        """The block's hash, once the answers agree with each other, with the header and with what was asked for."""
+        if block is None:
+            raise Missing(f"the node has no block {where_is(at)[1]}")
+        digest = check_header(block)
+        check_asked(at, block)
+        if self.wants_receipts(block):
+            self._check_receipts(at, block, receipts)
+        return digest
+
+    def read(self, digest: bytes, block: WireBlock | WireOutline, receipts: Receipts) -> Block:
+        """The checked block as a fact."""
+        transactions: list[Transaction] = []
+        occurrences: list[Occurrence] = []
+        if receipts and self.wants_receipts(block):
+            self._read_receipts(block, receipts, transactions, occurrences)
+        return Block(
+            number=quantity(block.number, 63),
+            hash=digest,
+            parent=octets(block.parent_hash, 32),
+            timestamp=quantity(block.timestamp, 63),
+            transactions=tuple(transactions),
+            occurrences=tuple(occurrences),
+        )
+
+    def _check_receipts(self, at: At, block: WireBlock | WireOutline, receipts: Receipts) -> None:
+        if receipts is None:
+            raise Missing(f"the node has no receipts of block {where_is(at)[1]}")
+        check_places(block, _hashes(block), receipts)
+        if self.level.proves_receipts:
+            check_root(block, receipts)
+        if self.level.trusts_bloom:
+            check_bloom(block, receipts)
+
+    def _read_receipts(
+        self,
+        block: WireBlock | WireOutline,
+        receipts: Sequence[WireReceipt],
+        transactions: list[Transaction],
+        occurrences: list[Occurrence],
+    ) -> None:
+        ours, occurrence, log_index = self._ours, self._decoder.occurrence, 0
+        for index, receipt in enumerate(receipts):
+            speaks = False
+            for log in receipt.logs:
+                if log.address in ours:
+                    speaks = True
+                    fact = occurrence(read_log(log, index, log_index))
+                    if fact is not None:
+                        occurrences.append(fact)
+                log_index += 1
+            if speaks or (receipt.recipient in ours and not self.level.trusts_bloom):
+                transactions.append(_transaction(block, receipt, index))
+
+
+async def fetch(rpc: Rpc, at: At, reader: Reader) -> Block:
     """One checked block, in one round trip. Raises Missing, Distrusted, or what the node layer raises."""
-    block, receipts = await node.batch(_calls(at))
-    return read_block(at, block, receipts, decoder)
+    block, receipts = await rpc.batch([reader.header_call(at), reader.receipts_call(at)])
+    digest = reader.check(at, block, receipts)
+    return reader.read(digest, block, receipts)
 
 
-async def fetch_range(node: Node, first: int, last: int, decoder: Decoder) -> AsyncGenerator[list[Block], None]:
-    """The blocks `first` to `last` in order, a batch at a time, while the next ones are on their way."""
-    size, ahead = node.settings.batch_blocks, node.settings.batches_ahead
-    starts = iter(range(first, last + 1, size))
-    coming: deque[asyncio.Task[list[Any]]] = deque()
-    try:
-        while True:
-            while len(coming) < ahead and (start := next(starts, None)) is not None:
-                numbers = range(start, min(start + size, last + 1))
-                coming.append(asyncio.create_task(node.batch([call for n in numbers for call in _calls(n)])))
-            if not coming:
-                return
-            answers = await coming.popleft()
-            yield await _read_batch(first, answers, decoder)
-            first += len(answers) // CALLS_PER_BLOCK
-    finally:
-        for task in coming:
-            task.cancel()
-        await asyncio.gather(*coming, return_exceptions=True)
-
-
-async def fetch_header(node: Node, at: At) -> Header:
+async def fetch_header(node: Rpc, at: At) -> Header:
     """A block's header, its hash checked."""
-    method, where = _where(at)
+    method, where = where_is(at)
     header: Header | None = await node.call(f"eth_getBlockBy{method}", [where, False], Header | None)
     if header is None:
         raise Missing(f"{node.place} has no block {where}")
     check_header(header)
-    _check_asked(at, header)
+    check_asked(at, header)
     return header
 
 
-def read_block(at: At, block: WireBlock | None, receipts: Sequence[WireReceipt] | None, decoder: Decoder) -> Block:
-    """The block as a fact, once the node's answers agree with each other and with what was asked for."""
-    if block is None or receipts is None:
-        raise Missing(f"the node has no {'block' if block is None else 'receipts of block'} {_where(at)[1]}")
-    digest = check_header(block)
-    _check_asked(at, block)
-    checked = check_receipts(block, receipts)
-    touching = [receipt for receipt in checked if decoder.touches(receipt)]
-    occurrences = [decoder.occurrence(log) for receipt in touching for log in receipt.logs]
-    return Block(
-        number=quantity(block.number, 63),
-        hash=digest,
-        parent=octets(block.parent_hash, 32),
-        timestamp=quantity(block.timestamp, 63),
-        transactions=tuple([_transaction(block.transactions[each.index], each) for each in touching]),
-        occurrences=tuple([each for each in occurrences if each is not None]),
-    )
-
-
-async def _read_batch(first: int, answers: Sequence[Any], decoder: Decoder) -> list[Block]:
-    """The blocks of a batch; lets others run between two of them, as checking them keeps a core busy."""
-    blocks = []
-    for i in range(0, len(answers), CALLS_PER_BLOCK):
-        blocks.append(read_block(first + i // CALLS_PER_BLOCK, answers[i], answers[i + 1], decoder))
-        await asyncio.sleep(0)
-    return blocks
-
-
-def _calls(at: At) -> list[Call]:
-    method, where = _where(at)
-    return [
-        Call(f"eth_getBlockBy{method}", [where, True], WireBlock | None),
-        Call("eth_getBlockReceipts", [where], list[WireReceipt] | None),
-    ]
-
-
-def _where(at: At) -> tuple[str, str]:
+def where_is(at: At) -> tuple[str, str]:
+    """How a block is asked for: by what, and the text of that."""
     if isinstance(at, bytes):
         return "Hash", hex_of(at)
     return "Number", hex(at) if isinstance(at, int) else at
 
 
-def _check_asked(at: At, header: Header) -> None:
+def check_asked(at: At, header: Header) -> None:
     wrong_hash = isinstance(at, bytes) and octets(header.hash, 32) != at
     wrong_number = isinstance(at, int) and quantity(header.number) != at
     if wrong_hash or wrong_number:
-        raise Distrusted(f"asked for block {_where(at)[1]}, the node answered with block {header.number} {header.hash}")
+        raise Distrusted(
+            f"asked for block {where_is(at)[1]}, the node answered with block {header.number} {header.hash}"
+        )
 
 
-def _transaction(wire: WireTransaction, receipt: Receipt) -> Transaction:
-    if wire.transaction_index is not None and quantity(wire.transaction_index) != receipt.index:
-        raise Garbled(f"transaction {wire.hash} says it is number {wire.transaction_index}, it is {receipt.index}")
+def _hashes(block: WireBlock | WireOutline) -> Sequence[Any]:
+    return block.transactions if isinstance(block, WireOutline) else [each.hash for each in block.transactions]
+
+
+def _transaction(block: WireBlock | WireOutline, receipt: WireReceipt, index: int) -> Transaction:
+    told = read_receipt(receipt, index, ())
     return Transaction(
-        hash=receipt.tx_hash,
-        index=receipt.index,
-        sender=receipt.sender,
-        recipient=receipt.recipient,
-        value=Wei(quantity(wire.value, 256)),
-        gas_used=receipt.gas_used,
-        fee=Wei(receipt.gas_used * receipt.gas_price),
-        succeeded=receipt.succeeded,
+        hash=told.tx_hash,
+        index=index,
+        sender=told.sender,
+        recipient=told.recipient,
+        value=_value(block, index),
+        gas_used=told.gas_used,
+        fee=Wei(told.gas_used * told.gas_price),
+        succeeded=told.succeeded,
     )
+
+
+def _value(block: WireBlock | WireOutline, index: int) -> Wei | None:
+    """What the transaction sent along; an outline does not say."""
+    if isinstance(block, WireOutline):
+        return None
+    wire = block.transactions[index]
+    if wire.transaction_index is not None and quantity(wire.transaction_index) != index:
+        raise Garbled(f"transaction {wire.hash} says it is number {wire.transaction_index}, it is {index}")
+    return Wei(quantity(wire.value, 256))

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from chain.blocks import fetch_header
 from chain.errors import WrongChain
-from chain.node import Node
+from chain.jsonrpc import Rpc
 from receipts.deployment import Deployment
 
 
@@ -20,7 +20,7 @@ class Pins(Struct, frozen=True):
         return cls(deployment.chain_id, deployment.block, deployment.genesis_hash)
 
 
-async def check_identity(node: Node, pins: Pins) -> None:
+async def check_identity(node: Rpc, pins: Pins) -> None:
     """Raises WrongChain when chain id or genesis block are others than pinned."""
     await node.check_chain_id()
     chain_id = await node.chain_id()

@@ -1,6 +1,7 @@
 """What a follower tells: three kinds of news, each to be acted on in the order they come."""
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from domain.facts import BlockFinalised
 
@@ -12,6 +13,19 @@ class Evidence(Struct, frozen=True):
     provider: str
     checks: tuple[str, ...]
     doubts: tuple[str, ...] = ()
+
+
+DOUBTS_MAX = 20
+"""So many doubts about one stretch of blocks are kept word by word."""
+
+
+def joined(one: Evidence, other: Evidence) -> Evidence:
+    """The evidence for two stretches that were checked in the same way, maybe by others' word."""
+    if one == other:
+        return one
+    names = dict.fromkeys([*one.provider.split(", "), *other.provider.split(", ")])
+    doubts = tuple(dict.fromkeys([*one.doubts, *other.doubts]))[:DOUBTS_MAX]
+    return replace(one, provider=", ".join(names), doubts=doubts)
 
 
 class Extended(Struct, frozen=True):

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from chain import finality
+from chain import finality, levels
 
 Role = Literal["backfill", "head", "fallback"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -65,6 +65,8 @@ class ChainSettings(Struct, frozen=True, kw_only=True):
     """Instead of `rpc_url` and `ws_url`, where there are several."""
     chain_id: int | None = None
     finality: str = "finalized"
+    level: str = "root"
+    """How strictly blocks are checked before they are believed: root, bloom, or quorum:K."""
     request_timeout_s: float = 10.0
     deadline_s: float = 30.0
     """The most that one call may take, all its repetitions included."""
@@ -96,6 +98,7 @@ class ChainSettings(Struct, frozen=True, kw_only=True):
         if self.providers:
             self._check_providers()
         finality.parse(self.finality)
+        self._check_level()
         for name in (
             "request_timeout_s",
             "deadline_s",
@@ -117,6 +120,11 @@ class ChainSettings(Struct, frozen=True, kw_only=True):
     def endpoints(self) -> tuple[ProviderSettings, ...]:
         """All providers; the one of `rpc_url` and `ws_url` has every role."""
         return self.providers or (ProviderSettings(url=self.rpc_url, ws_url=self.ws_url),)
+
+    def _check_level(self) -> None:
+        voters, count = levels.parse(self.level).voters, len(self.endpoints)
+        if voters > count:
+            raise ValueError(f"level is {self.level!r}, but providers lists {count}: list {voters} or more")
 
     def _check_providers(self) -> None:
         if self.rpc_url != LOCAL_URL or self.ws_url is not None:

@@ -1,39 +1,50 @@
-"""Blocks, transactions and receipts as nodes write them in JSON, and the strict reading of their hex text."""
+"""Blocks, transactions and receipts as nodes write them in JSON, and the strict reading of their hex text.
 
-from msgspec import Struct, field
+Lengths are checked while the JSON is read, digits when the text is turned into bytes.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
 
 from chain.errors import Garbled
+
+Address = Annotated[str, Meta(min_length=42, max_length=42)]
+Word = Annotated[str, Meta(min_length=66, max_length=66)]
+"""A hash, or another value of 32 bytes."""
+Bloom = Annotated[str, Meta(min_length=514, max_length=514)]
+Topics = Annotated[list[Word], Meta(max_length=4)]
 
 
 class Header(Struct, frozen=True, rename="camel", gc=False):
     """A block's header; what later forks added is optional."""
 
-    hash: str
-    parent_hash: str
-    sha3_uncles: str
-    miner: str
-    state_root: str
-    transactions_root: str
-    receipts_root: str
-    logs_bloom: str
+    hash: Word
+    parent_hash: Word
+    sha3_uncles: Word
+    miner: Address
+    state_root: Word
+    transactions_root: Word
+    receipts_root: Word
+    logs_bloom: Bloom
     difficulty: str
     number: str
     gas_limit: str
     gas_used: str
     timestamp: str
     extra_data: str
-    mix_hash: str
-    nonce: str
+    mix_hash: Word
+    nonce: Annotated[str, Meta(min_length=18, max_length=18)]
     base_fee_per_gas: str | None = None
-    withdrawals_root: str | None = None
+    withdrawals_root: Word | None = None
     blob_gas_used: str | None = None
     excess_blob_gas: str | None = None
-    parent_beacon_block_root: str | None = None
-    requests_hash: str | None = None
+    parent_beacon_block_root: Word | None = None
+    requests_hash: Word | None = None
 
 
 class WireTransaction(Struct, frozen=True, rename="camel", gc=False):
-    hash: str
+    hash: Word
     value: str
     transaction_index: str | None = None
 
@@ -44,9 +55,15 @@ class WireBlock(Header, frozen=True, rename="camel", kw_only=True, gc=False):
     transactions: list[WireTransaction]
 
 
+class WireOutline(Header, frozen=True, rename="camel", kw_only=True, gc=False):
+    """A header with its transactions' hashes."""
+
+    transactions: list[Word]
+
+
 class WireLog(Struct, frozen=True, rename="camel", gc=False):
-    address: str
-    topics: list[str]
+    address: Address
+    topics: Topics
     data: str
     block_hash: str
     block_number: str
@@ -63,16 +80,16 @@ class WireReceipt(Struct, frozen=True, rename="camel", gc=False, kw_only=True):
     status: str | None = None
     root: str | None = None
     cumulative_gas_used: str
-    logs_bloom: str
+    logs_bloom: Bloom
     logs: list[WireLog]
-    transaction_hash: str
+    transaction_hash: Word
     transaction_index: str
     block_hash: str
     block_number: str
     gas_used: str
     effective_gas_price: str = "0x0"
-    sender: str = field(name="from")
-    recipient: str | None = field(name="to", default=None)
+    sender: Address = field(name="from")
+    recipient: Address | None = field(name="to", default=None)
 
 
 def quantity(text: str, bits: int = 64) -> int:

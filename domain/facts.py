@@ -224,13 +224,16 @@ class Occurrence(Struct, frozen=True, gc=False, array_like=True):
 
 
 class Transaction(Struct, frozen=True, gc=False, array_like=True):
-    """A transaction that touched us. `fee` is gas used times effective gas price, in wei."""
+    """A transaction that touched us. `fee` is gas used times effective gas price, in wei.
+
+    `value` is None where the level at which the chain was read does not tell it.
+    """
 
     hash: bytes
     index: int
     sender: bytes
     recipient: bytes | None
-    value: Wei
+    value: Wei | None
     gas_used: int
     fee: Wei
     succeeded: bool

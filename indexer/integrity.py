@@ -5,17 +5,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from chain import levels
-from chain.news import Evidence
+from chain.news import Evidence, joined
 from domain.facts import BlockFinalised, BlocksChecked
 from domain.faultpoints import reach
 from domain.ledger import Ledger, Position, Recorded
 from indexer.explorer.sources import checks
-
-DOUBTS_MAX = 20
-"""Doubts of one range that are kept word by word."""
 
 
 class _Seen(Struct, frozen=True):
@@ -105,7 +101,7 @@ class Checks:
             self.close()
         if self._upto is None:
             self._opened_at = self._clock()
-        self._evidence = evidence if self._evidence is None else _both(self._evidence, evidence)
+        self._evidence = evidence if self._evidence is None else joined(self._evidence, evidence)
         self._upto = upto
 
     def _is_due(self) -> bool:
@@ -141,12 +137,3 @@ class Checks:
 
 def _way(evidence: Evidence) -> tuple[str, tuple[str, ...]]:
     return evidence.level, evidence.checks
-
-
-def _both(one: Evidence, other: Evidence) -> Evidence:
-    """The evidence for two stretches that were checked in the same way, maybe by others' word."""
-    if one == other:
-        return one
-    names = dict.fromkeys([*one.provider.split(", "), *other.provider.split(", ")])
-    doubts = tuple(dict.fromkeys([*one.doubts, *other.doubts]))[:DOUBTS_MAX]
-    return replace(one, provider=", ".join(names), doubts=doubts)

@@ -82,10 +82,10 @@ class NodeReader:
                 raise Missing(f"{self._node.place} has no block {where}")
             if check_header(block) != block_hash:
                 raise Distrusted(f"asked for block {where}, {self._node.place} answered with {block.hash}")
-            checked = check_receipts(block, receipts)
+            check_receipts(block, receipts)
         except ChainError as fault:
             raise ChainUnready(str(fault)) from None
-        encoded = tuple(encode_receipt(wire, each.logs) for wire, each in zip(receipts, checked, strict=True))
+        encoded = tuple(encode_receipt(each) for each in receipts)
         return BlockData(quantity(block.number), block_hash, encode_header(block), encoded)
 
     async def books(self, block_hash: bytes) -> Books:

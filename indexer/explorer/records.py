@@ -31,7 +31,7 @@ TRANSACTIONS = Table(
         Column("timestamp", Kind.SECONDS, "Time of the block"),
         Column("sender", Kind.TEXT, "Who signed it and paid for its gas"),
         Column("recipient", Kind.TEXT, "Contract called; empty when it created one"),
-        Column("value", Kind.WEI, "Wei sent along"),
+        Column("value", Kind.WEI, "Wei sent along; empty where the blocks were read at level bloom"),
         Column("gas_used", Kind.INTEGER, "Gas used"),
         Column("fee", Kind.WEI, "Gas used times effective gas price, in wei"),
         Column("succeeded", Kind.FLAG, "False when it reverted"),

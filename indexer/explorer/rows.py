@@ -181,7 +181,7 @@ class TransactionRow(Row):
     timestamp: int
     sender: str
     recipient: str | None
-    value: int
+    value: int | None
     gas_used: int
     fee: int
     succeeded: bool

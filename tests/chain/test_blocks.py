@@ -1,13 +1,22 @@
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 
-from chain.blocks import fetch, fetch_range
+from chain.blocks import Block, Reader
+from chain.blocks import fetch as fetch_by
+from chain.decoding import Decoder
 from chain.devnet import Devnet
 from chain.errors import Missing
+from chain.levels import ROOT, Level
 from chain.node import Node
+from chain.source import Source
 from domain.facts import JobClaimed, JobCompleted, Transaction
 from tests.chain.lab import SPEAKER, STRANGER, WORKER, Lab, claim_data, impatient
+
+
+async def fetch(node: Node, at: Any, decoder: Decoder, level: Level = ROOT) -> Block:
+    return await fetch_by(node, at, Reader(decoder, level))
 
 
 async def test_a_block_holds_what_touched_us_and_nothing_else(lab: Lab) -> None:
@@ -54,15 +63,16 @@ async def test_a_block_that_is_not_there_may_come_later(lab: Lab, at: int | byte
         await fetch(lab.node, at, lab.decoder)
 
 
-async def test_a_range_comes_in_order_in_batches(lab: Lab, devnet: Devnet) -> None:
+async def test_a_range_comes_in_order_in_windows_that_grow(lab: Lab, devnet: Devnet) -> None:
     await lab.mine(23)
     async with (
-        Node(impatient(devnet.url, batch_blocks=5, batches_ahead=3)) as node,
-        aclosing(fetch_range(node, 2, 23, lab.decoder)) as batches,
+        Node(impatient(devnet.url, batch_blocks=5, batches_ahead=1)) as node,
+        aclosing(Source(node, Reader(lab.decoder)).range(2, 23)) as stretches,
     ):
-        found = [[block.number for block in batch] async for batch in batches]
-    assert found == [[*range(2, 7)], [*range(7, 12)], [*range(12, 17)], [*range(17, 22)], [22, 23]]
+        found = [[block.number for block in stretch.blocks] async for stretch in stretches]
+    assert [number for window in found for number in window] == [*range(2, 24)]
+    assert [len(window) for window in found] == [5, 6, 7, 4]
 
 
 async def test_a_range_that_ends_before_it_begins_is_empty(lab: Lab) -> None:
-    assert [batch async for batch in fetch_range(lab.node, 5, 4, lab.decoder)] == []
+    assert [each async for each in Source(lab.node, Reader(lab.decoder)).range(5, 4)] == []

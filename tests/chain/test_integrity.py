@@ -7,9 +7,9 @@ import pytest
 
 from chain.devnet import Devnet, DevnetSettings
 from chain.errors import Garbled
-from chain.integrity import Log, check_header, check_receipts, encode_receipt
+from chain.integrity import check_header, check_receipts, encode_receipt
 from chain.node import Node
-from chain.wire import Header, WireBlock, WireReceipt, octets, quantity
+from chain.wire import Header, WireBlock, WireLog, WireReceipt, hex_of, octets, quantity
 from receipts import rlp
 from tests.chain.lab import SPEAKER, Lab, claim_data, impatient
 
@@ -90,16 +90,28 @@ def test_a_receipt_from_before_byzantium_is_encoded_with_its_state_root() -> Non
         gas_used="0x5208",
         sender="0x" + "22" * 20,
     )
-    assert rlp.decode(encode_receipt(receipt, [])) == [b"\x11" * 32, b"\x52\x08", bytes(256), []]
+    assert rlp.decode(encode_receipt(receipt)) == [b"\x11" * 32, b"\x52\x08", bytes(256), []]
 
 
-def test_a_typed_receipt_begins_with_its_type() -> None:
+@pytest.mark.parametrize("data", [b"", b"\x07", b"\x7f", b"\x80", b"data", b"d" * 55, b"d" * 56, b"d" * 300])
+@pytest.mark.parametrize("topic_count", range(5))
+def test_a_typed_receipt_begins_with_its_type_and_holds_its_logs(data: bytes, topic_count: int) -> None:
+    log = WireLog(
+        address="0x" + "33" * 20,
+        topics=["0x" + "44" * 32] * topic_count,
+        data=hex_of(data),
+        block_hash=ZERO,
+        block_number="0x1",
+        transaction_hash=ZERO,
+        transaction_index="0x0",
+        log_index="0x0",
+    )
     receipt = WireReceipt(
         type="0x3",
         status="0x1",
         cumulative_gas_used="0x1",
         logs_bloom="0x" + "00" * 256,
-        logs=[],
+        logs=[log],
         transaction_hash=ZERO,
         transaction_index="0x0",
         block_hash=ZERO,
@@ -107,10 +119,9 @@ def test_a_typed_receipt_begins_with_its_type() -> None:
         gas_used="0x1",
         sender="0x" + "22" * 20,
     )
-    log = Log(b"\x33" * 20, (b"\x44" * 32,), b"data", 0, 0)
-    encoded = encode_receipt(receipt, [log])
+    encoded = encode_receipt(receipt)
     assert encoded[:1] == b"\x03"
-    logs = [[b"\x33" * 20, [b"\x44" * 32], b"data"]]
+    logs: rlp.Item = [[b"\x33" * 20, [b"\x44" * 32] * topic_count, data]]
     assert rlp.decode(encoded[1:]) == [b"\x01", b"\x01", bytes(256), logs]
 
 

@@ -75,7 +75,7 @@ def _transaction(block: BlockFinalised, transaction: Transaction) -> Transaction
         timestamp=block.timestamp,
         sender=address(transaction.sender),
         recipient=address(transaction.recipient) if transaction.recipient else None,
-        value=int(transaction.value),
+        value=None if transaction.value is None else int(transaction.value),
         gas_used=transaction.gas_used,
         fee=int(transaction.fee),
         succeeded=transaction.succeeded,
