@@ -14,7 +14,10 @@ from .errors import OlderDatabase, OtherDatabase, explain, explain_write
 from .tables import SCHEMA_VERSION, create
 
 CLOSE_TIMEOUT_S = 10.0
+CATALOG = "explorer"
 STORAGE = "v1.4.0"  # older versions of DuckDB's file know no zstd
+GROUP_ROWS = 20_480  # a checkpoint writes the last, unfilled group of rows anew: at 122,880 the file grew by half
+CHECKPOINT_MIB = 64
 
 
 class Database:
@@ -55,7 +58,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """One transaction that commits at the end of the block, or leaves nothing behind."""
-        with self._write_lock, self._connection.cursor() as cursor:
+        with self._write_lock, self._fresh() as cursor:
             cursor.begin()
             try:
                 reach("explorer.begun")
@@ -77,7 +80,7 @@ class Database:
         """A cursor of its own on which all statements see the same moment, for as long as it takes."""
         self.enter()
         try:
-            with self._connection.cursor() as cursor:
+            with self._fresh() as cursor:
                 cursor.begin()
                 cursor.execute("FROM final.progress").fetchall()
                 yield cursor
@@ -87,7 +90,7 @@ class Database:
 
     def snapshot(self, to: Path) -> None:
         """A consistent copy in a file of its own, which other processes may open. Neither side waits."""
-        with self._connection.cursor() as cursor:
+        with self._fresh() as cursor:
             here = cursor.execute("SELECT current_database()").fetchall()[0][0]
             cursor.execute(f"ATTACH '{_escaped(to)}' AS snapshot")
             try:
@@ -103,11 +106,16 @@ class Database:
         with self._write_lock:
             self._connection.close()
 
+    def _fresh(self) -> duckdb.DuckDBPyConnection:
+        cursor = self._connection.cursor()
+        cursor.execute(f"USE {CATALOG}")
+        return cursor
+
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         """A thread keeps its cursor: making one costs as much as the read."""
         cursor: duckdb.DuckDBPyConnection | None = getattr(self._local, "cursor", None)
         if cursor is None:
-            cursor = self._local.cursor = self._connection.cursor()
+            cursor = self._local.cursor = self._fresh()
         return cursor
 
     def _prepare(self, chain_id: int) -> None:
@@ -170,17 +178,21 @@ def _open(path: Path, memory_limit_mib: int, threads: int) -> duckdb.DuckDBPyCon
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": f"{memory_limit_mib}MiB",
         "threads": threads,
-        "storage_compatibility_version": STORAGE,
+        "temp_directory": f"{path}.tmp",
+        "checkpoint_threshold": f"{CHECKPOINT_MIB}MiB",
         "autoinstall_known_extensions": False,
     }
+    connection = duckdb.connect(":memory:", config=config)  # only a file that is attached may be told its layout
     try:
-        connection = duckdb.connect(str(path.resolve()), config=config)
         connection.execute("SET GLOBAL TimeZone = 'UTC'")
         # It takes deleted rows for rows and then leaves others out of the first page (duckdb#22949, in 1.5.5 still).
         connection.execute("SET GLOBAL disabled_optimizers = 'row_group_pruner'")
-        return connection
+        layout = f"STORAGE_VERSION '{STORAGE}', ROW_GROUP_SIZE {GROUP_ROWS}"
+        connection.execute(f"ATTACH '{_escaped(path.resolve())}' AS {CATALOG} ({layout})")
     except duckdb.Error as fault:
+        connection.close()
         raise explain(fault, str(path)) from fault
+    return connection
 
 
 def _undo(cursor: duckdb.DuckDBPyConnection) -> None:

@@ -15,6 +15,8 @@ from tests.indexer.test_projecting import random_history
 
 HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); input()"
 
+FILE_HEADERS_BYTES = 3 * 4096
+
 
 def test_a_file_that_another_process_holds_is_refused_with_the_remedy(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLD, str(tmp_path / "explorer.duckdb")]
@@ -37,7 +39,8 @@ def test_a_file_that_is_no_database_is_refused_with_the_remedy(tmp_path: Path) -
 def test_a_file_with_a_damaged_block_is_not_taken_for_one_in_use(place: Place) -> None:
     place.explorer.close()
     damaged = bytearray(place.explorer.path.read_bytes())
-    damaged[len(damaged) // 2 :: 4096] = b"x" * len(damaged[len(damaged) // 2 :: 4096])
+    blocks = slice(FILE_HEADERS_BYTES + 100, None, 4096)
+    damaged[blocks] = b"x" * len(damaged[blocks])
     place.explorer.path.write_bytes(damaged)
     with pytest.raises(DatabaseDamaged, match="move it away"):
         Place(place.folder)
