@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
+from chain.effort import Effort
 from chain.news import Extended, Finalised, News, Reorganised
 from domain.facts import BlockFinalised, ChainReorganised
 from domain.faultpoints import reach
@@ -17,11 +18,14 @@ from indexer.integrity import Checks
 class Indexer:
     """The ledger's writer for one chain. What arrives while the explorer is busy is taken in at its next turn."""
 
-    def __init__(self, ledger: Ledger, tip: Tip, explorer: Explorer, checks: Checks) -> None:
+    def __init__(
+        self, ledger: Ledger, tip: Tip, explorer: Explorer, checks: Checks, effort: Effort | None = None
+    ) -> None:
         self._ledger = ledger
         self._tip = tip
         self._explorer = explorer
         self._checks = checks
+        self._effort = effort or Effort()
         self._ready: list[BlockFinalised] = []
         self._newest: BlockFinalised | None = None
         self._moved = asyncio.Event()
@@ -58,6 +62,8 @@ class Indexer:
 
     async def _extend(self, news: Extended) -> None:
         self._newest = news.blocks[-1]
+        self._effort.count("blocks", many=len(news.blocks))
+        self._effort.count("logs", many=sum(len(block.occurrences) for block in news.blocks))
         self._checks.saw(news.blocks, news.evidence, news.is_final)
         if news.is_final:
             self._ready += news.blocks
@@ -91,7 +97,8 @@ class Indexer:
         await self._change(lambda: self._ledger.record(Recorded(stream, version, fact)))
 
     async def _change(self, change: Callable[[], object]) -> None:
-        await asyncio.to_thread(change)
+        with self._effort.on("storing"):
+            await asyncio.to_thread(change)
         self._moved.set()
 
     async def _keep_showing(self) -> None:
@@ -99,7 +106,8 @@ class Indexer:
             await self._moved.wait()
             self._moved.clear()
             async with self._turn:
-                await asyncio.to_thread(self._explorer.refresh, self._newest)
+                with self._effort.on("storing"):
+                    await asyncio.to_thread(self._explorer.refresh, self._newest)
             reach("indexer.block_shown")
 
     def _finish(self) -> None:

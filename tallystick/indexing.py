@@ -134,7 +134,8 @@ def indexing_into(shown: Shown, settings: IndexSettings, deployment: Deployment,
     checks.recover(snapshot.final)
     shown.explorer.refresh()
     follower = Follower.of(node, deployment, snapshot.final, snapshot.blocks)
-    return Index(shown.ledger, shown.explorer, Indexer(shown.ledger, shown.tip, shown.explorer, checks), follower)
+    indexer = Indexer(shown.ledger, shown.tip, shown.explorer, checks, node.effort)
+    return Index(shown.ledger, shown.explorer, indexer, follower)
 
 
 @asynccontextmanager
