@@ -70,7 +70,11 @@ class Explorer:
         self._tip_version = -1
         self._shelf = Shelf(self.open_beside(path))
         self.queries = Queries(self._shelf, self._waiters)
-        self._progress, self._totals = self._resume()
+        try:
+            self._progress, self._totals = self._resume()
+        except BaseException:
+            self._shelf.current.close()
+            raise
 
     @property
     def version(self) -> int:
