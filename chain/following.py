@@ -34,6 +34,9 @@ if TYPE_CHECKING:  # its database library takes longer to import than all of thi
 NEAR_BLOCKS = 8
 """Up to so many blocks below the head, they are fetched from the head down, by hash."""
 
+FAR_BLOCKS = 64
+"""Deeper than chains reorganise between two of our questions."""
+
 log = logging.getLogger(__name__)
 
 
@@ -141,7 +144,7 @@ class Follower:
         for each in news:
             yield each
         await self._refresh_tag(branch)
-        for each in branch.finalise(self._settled(branch)):
+        for each in branch.finalise(self._bound(branch)):
             yield each
 
     async def _catch_up(self, branch: Branch, last: int) -> AsyncGenerator[News, None]:
@@ -184,17 +187,18 @@ class Follower:
         if self._doubts:
             evidence = joined(evidence, replace(evidence, doubts=tuple(self._doubts)))
             self._doubts = []
-        return branch.extend(blocks, self._bound(blocks[-1].number), evidence)
+        return branch.extend(blocks, self._bound(branch, blocks), evidence)
 
-    def _bound(self, top: int) -> int:
-        """The number up to which our blocks are final, once `top` is the newest of them."""
-        return top - self._rule.blocks if isinstance(self._rule, finality.Depth) else self._tagged.number
+    def _bound(self, branch: Branch, coming: Sequence[Block] = ()) -> int:
+        """The number up to which our blocks are final, once those that come stand on them.
 
-    def _settled(self, branch: Branch) -> int:
-        """The number up to which the blocks we hold are final, by what we hold and not by numbers alone."""
+        A tag above all that we hold is of a chain that may not be ours yet: it vouches for what lies far below it.
+        """
         if isinstance(self._rule, finality.Depth):
-            return self._bound(branch.top.number)
-        return self._tagged.number if branch.holds(self._tagged.number, self._tagged.hash) else -1
+            return (coming[-1].number if coming else branch.top.number) - self._rule.blocks
+        number, digest = self._tagged.number, self._tagged.hash
+        is_ours = branch.holds(number, digest) or any(each.number == number and each.hash == digest for each in coming)
+        return number if is_ours else number - FAR_BLOCKS
 
     def _check_tag(self, blocks: Sequence[Block]) -> None:
         """Raises Distrusted where the block that was called final is not the one that came."""

@@ -19,8 +19,9 @@ from receipts.keccak import keccak256
 from receipts.trie import trie_root
 
 KNOWN_RECEIPT_TYPES = range(5)
-INTEGERS_KEPT = PREFIXES_KEPT = 4096
+INTEGERS_KEPT = PREFIXES_KEPT = ADDRESSES_KEPT = 4096
 ONE_BYTE = len("0x00")
+from_hex = bytes.fromhex
 NUMBERS = tuple(hex(number) for number in range(4096))
 """The places of logs and receipts as nodes write them."""
 
@@ -143,16 +144,24 @@ def encode_receipt(receipt: WireReceipt) -> bytes:
 
 
 def read_log(wire: WireLog, tx_index: int, log_index: int) -> Log:
-    topics = tuple([octets(topic, 32) for topic in wire.topics])
-    return Log(octets(wire.address, 20), topics, octets(wire.data), tx_index, log_index)
+    """The log's own bytes, each byte of them given."""
+    data = wire.data
+    try:
+        topics = tuple([from_hex(topic[2:]) for topic in wire.topics])
+        said = from_hex(data[2:])
+    except ValueError:
+        topics, said = (), b""
+    if len(b"".join(topics)) != 32 * len(wire.topics) or 2 * len(said) != len(data) - 2 or data[:2] != "0x":
+        raise Garbled(f"log {log_index} of {wire.transaction_hash}: {data[:80]!r}, or a topic, is not hex data")
+    return Log(_address(wire.address), topics, said, tx_index, log_index)
 
 
 def read_receipt(wire: WireReceipt, index: int, logs: tuple[Log, ...]) -> Receipt:
     return Receipt(
         tx_hash=octets(wire.transaction_hash, 32),
         index=index,
-        sender=octets(wire.sender, 20),
-        recipient=None if wire.recipient is None else octets(wire.recipient, 20),
+        sender=_address(wire.sender),
+        recipient=None if wire.recipient is None else _address(wire.recipient),
         succeeded=wire.root is not None or _status(wire) == 1,
         gas_used=quantity(wire.gas_used),
         gas_price=quantity(wire.effective_gas_price, 256),
@@ -171,6 +180,11 @@ def _fork_fields(header: Header) -> str:
         (header.requests_hash, True),
     )
     return "".join([f"a0{text[2:]}" if is_word else _integer(text) for text, is_word in fields if text is not None])
+
+
+@lru_cache(ADDRESSES_KEPT)
+def _address(text: str) -> bytes:
+    return octets(text, 20)
 
 
 @lru_cache(INTEGERS_KEPT)

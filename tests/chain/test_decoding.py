@@ -11,7 +11,7 @@ from msgspec.structs import fields
 from chain.abi import signature_hash, snake_case
 from chain.decoding import COUNT_MAX, Decoder
 from chain.errors import UnfitAbi
-from chain.integrity import Log, Receipt
+from chain.integrity import Log
 from domain.facts import ChainFact, JobCompleted, LogUnreadable, ModelRegistered, NodeRegistered, Wei
 from receipts.deployment import Deployment, load
 from tests.chain.lab import event
@@ -141,16 +141,6 @@ def test_an_event_that_the_abi_lacks_is_kept_as_unreadable() -> None:
 def test_logs_of_others_and_events_that_no_fact_is_named_after_are_none_of_ours() -> None:
     assert DECODER.occurrence(log_of(COMPLETED, 7, WORKER, "QmAnswer", contract=OTHERS)) is None
     assert DECODER.occurrence(log_of(TRANSFERRED, WORKER)) is None
-
-
-def test_a_transaction_touches_us_by_its_recipient_or_by_its_logs() -> None:
-    def receipt(recipient: bytes | None, *logs: Log) -> Receipt:
-        return Receipt(b"", 0, WORKER, recipient, True, 1, 1, logs)
-
-    assert DECODER.touches(receipt(OURS))
-    assert DECODER.touches(receipt(OTHERS, log_of(COMPLETED, 7, WORKER, "Qm")))
-    assert not DECODER.touches(receipt(OTHERS, log_of(COMPLETED, 7, WORKER, "Qm", contract=OTHERS)))
-    assert not DECODER.touches(receipt(None))
 
 
 @pytest.mark.parametrize(
