@@ -1,10 +1,11 @@
 """What a provider's calls came to goes in; whether to ask it, and when next if not, comes out."""
 
+import asyncio
 import logging
 import random
 from collections.abc import Callable
 
-from chain.errors import ChainError, Distrusted, Missing, Overloaded, Retryable, TooSlow
+from chain.errors import ChainError, Distrusted, Missing, Overloaded, TooSlow
 from chain.outages import Outage
 from chain.patience import pause_before
 from chain.settings import ChainSettings
@@ -12,12 +13,17 @@ from chain.settings import ChainSettings
 FAILURES_TO_TELL = 3
 """So many in a row are an outage, worth a line in the log; fewer are bridged in silence."""
 REST_MAX_S = 60.0
+RELAPSES_MAX = 10
 
 log = logging.getLogger(__name__)
 
 
 class Health:
-    """Of one provider. It is well until a call fails, and again after one works: a call of ours, or a probe."""
+    """Of one provider. It is well until a call fails, and again after one works: a call of ours, or a probe.
+
+    An outage is over once it has been well for a while (`backoff_max_s`). One that falls ill again before rests longer
+    each time, so that a provider that works now and then is not asked now and then.
+    """
 
     def __init__(self, name: str, settings: ChainSettings, chance: random.Random) -> None:
         self.is_well = True
@@ -28,6 +34,8 @@ class Health:
         self._settings = settings
         self._chance = chance
         self._failures = 0
+        self._relapses = 0
+        self._settling: asyncio.TimerHandle | None = None
         self._distrusted_until = 0.0
         self._last: ChainError | None = None
         self._outage = Outage(log, f"provider {name}")
@@ -38,18 +46,22 @@ class Health:
         return self.excluded or (None if self.is_well else str(self._last))
 
     def worked(self, now: float) -> None:
-        self._failures = 0
-        if not self.is_well and now >= self._distrusted_until:
-            self.is_well = True
-            self.rests_until = 0.0
-            self._last = None
-            self._outage.end()
-            self.changed()
+        if self.is_well or now < self._distrusted_until:
+            return
+        self.is_well = True
+        self.rests_until = 0.0
+        self._last = None
+        if self._outage.is_on:
+            self._settling = asyncio.get_running_loop().call_later(self._settings.backoff_max_s, self._settle)
+        else:
+            self._failures = 0
+        self.changed()
 
     def failed(self, error: ChainError, now: float) -> None:
         """Counts an error once, however often it is reported on its way up."""
         if error is self._last:
             return
+        self._unsettle()
         self._failures += 1
         self._last = error
         self.is_well = False
@@ -76,9 +88,24 @@ class Health:
             return True
         return self._failures >= FAILURES_TO_TELL and not isinstance(error, Missing)
 
+    def close(self) -> None:
+        if self._settling is not None:
+            self._settling.cancel()
+
+    def _settle(self) -> None:
+        self._settling = None
+        self._failures = self._relapses = 0
+        self._outage.end()
+
+    def _unsettle(self) -> None:
+        if self._settling is not None:
+            self._settling.cancel()
+            self._settling = None
+            self._relapses = min(self._relapses + 1, RELAPSES_MAX)
+
     def _rest_s(self, error: ChainError) -> float:
         if isinstance(error, Distrusted):
             return self._settings.distrust_s
-        trouble = error if isinstance(error, Retryable) else None
-        pause_s = pause_before(self._failures, self._settings, trouble, self._chance)
-        return pause_s if isinstance(error, Overloaded) else min(pause_s, REST_MAX_S)
+        pause_s = pause_before(self._failures, self._settings, chance=self._chance) * 2.0**self._relapses
+        asked_s = error.retry_after_s if isinstance(error, Overloaded) else None
+        return max(min(pause_s, REST_MAX_S), asked_s or 0.0)

@@ -117,7 +117,9 @@ class Node:
             self.effort.count("retries")
             with self.effort.on("waiting"):
                 await asyncio.sleep(pause_s)
-            attempt, tried = attempt + 1, set()
+            attempt += 1
+            if self._pool.has_tried_all("head", tried):
+                tried.clear()
 
 
 def _may_have_acted(calls: Sequence[Call], trouble: ChainError) -> bool:

@@ -65,6 +65,9 @@ class Pool:
             for each in self.providers(role)
         )
 
+    def has_tried_all(self, role: Role, tried: Collection[str]) -> bool:
+        return all(each.name in tried for each in self.providers(role))
+
     @asynccontextmanager
     async def lease(
         self, role: Role, but_not: Collection[str] = (), methods: Collection[str] = ()
@@ -86,6 +89,8 @@ class Pool:
             provider.leases -= 1
 
     async def close(self) -> None:
+        for provider in self._providers:
+            provider.health.close()
         tasks = list(self._healing.values())
         for task in tasks:
             task.cancel()
@@ -97,8 +102,10 @@ class Pool:
         return [own, [each for each in left if "fallback" in each.roles and each not in own]]
 
     async def _vetted_choice(self, role: Role, but_not: Collection[str], methods: Collection[str]) -> Provider:
-        passed_over = set(but_not)
+        passed_over, trouble = set(but_not), None
         while True:
+            if trouble is not None and self.has_tried_all(role, passed_over):
+                raise trouble
             provider = self.choose(role, passed_over, methods)
             if not self._is_choice or provider.name in self._vetted:
                 return provider
@@ -106,9 +113,9 @@ class Pool:
                 await self._vet(provider)
             except WrongChain as error:
                 self._exclude(provider, error)
-            except ChainError:
-                if not self.has_other(role, passed_over, methods):
-                    raise
+            except ChainError as error:
+                passed_over.add(provider.name)
+                trouble = error
 
     async def _vet(self, provider: Provider) -> None:
         await provider.probe()

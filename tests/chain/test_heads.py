@@ -168,7 +168,7 @@ async def test_when_its_socket_breaks_the_next_is_listened_to_and_the_first_agai
         while "over after" not in caplog.text:
             await lab.mine()
             await asyncio.sleep(0.02)
-        assert (proxy.socket_count, second.socket_count) == (1, 0)
+        await eventually(lambda: (proxy.socket_count, second.socket_count) == (1, 0))
     away = [each.getMessage() for each in caplog.records if "is away, polling: " in each.getMessage()]
     assert len(away) == 1
 
