@@ -6,7 +6,7 @@ chain is far ahead, much is shown at once; at the head, each block at once.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Protocol
@@ -34,7 +34,7 @@ class Tables(Protocol):
 
     batch_events: int
 
-    def refresh(self, newest: BlockFinalised | None = None, in_hand: list[Stored] = ...) -> int: ...
+    def refresh(self, newest: BlockFinalised | None = None, in_hand: Sequence[Stored] = ...) -> int: ...
 
 
 class Indexer:

@@ -147,8 +147,11 @@ class Tip:
                 self._settle(connection, final, Position(final[-1].number, final[-1].hash))
             return final
 
-    def advance(self, blocks: Sequence[Block], to: Position) -> None:
-        """Records blocks that were final when they were read, and how far was read, without passing through the tip."""
+    def advance(self, blocks: Sequence[Block], to: Position) -> list[tuple[int, Recorded]]:
+        """Records blocks that were final when they were read, and how far was read, without passing through the tip.
+
+        Returns what the ledger took, with the positions.
+        """
         with self._changing() as connection:
             head = self._head(connection)
             first = blocks[0].number if blocks else to.number
@@ -157,7 +160,7 @@ class Tip:
                     f"chain {self.chain_id}: blocks {first} to {to.number} do not lie beyond an empty tip, which ends "
                     f"with block {head.number}: read its position again"
                 )
-            self._settle(connection, blocks, to)
+            return self._settle(connection, blocks, to)
 
     def _enter(self) -> None:
         with self._database.writing() as connection:
@@ -171,14 +174,16 @@ class Tip:
             connection.execute(update(chain_positions).where(self._mine).values(version=_row.version + 1))
             yield connection
 
-    def _settle(self, connection: Connection, blocks: Sequence[Block], position: Position) -> None:
+    def _settle(
+        self, connection: Connection, blocks: Sequence[Block], position: Position
+    ) -> list[tuple[int, Recorded]]:
         stream = streams.chain(self.chain_id)
         ours = [Recorded(stream, block.number, block) for block in blocks if block.transactions or block.occurrences]
-        if ours:
-            self._ledger.append(connection, *ours)
+        last = self._ledger.append(connection, *ours) if ours else 0
         values = {"number": position.number, "hash": position.hash}
         connection.execute(update(chain_positions).where(self._mine).values(values))
         reach("tip.settled")
+        return list(enumerate(ours, last - len(ours) + 1))
 
     def _take(self, connection: Connection, which: ColumnElement[bool]) -> list[Block]:
         taken = self._read(connection, which)

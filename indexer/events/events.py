@@ -13,7 +13,7 @@ import msgspec
 
 from domain.facts import BlockFinalised
 from domain.ledger import Ledger, Snapshot, Tip
-from indexer.explorer.batches import Batch, batches
+from indexer.explorer.batches import Batch, Stored, batches
 from indexer.explorer.database import Database
 from indexer.explorer.errors import LedgerBehind, OtherDatabase
 from indexer.explorer.progress import Progress, advanced, read_progress, with_head, write_progress
@@ -45,7 +45,7 @@ class Events:
         self.ledger = ledger
         self._tip = tip
         self._sources = Sources(tip.chain_id)
-        self._batch_events = batch_events
+        self.batch_events = batch_events
         self._turn = threading.RLock()
         layouts, readers = layouts_of(contracts)
         self._writer = Writer(layouts, readers)
@@ -63,12 +63,15 @@ class Events:
     def head(self) -> Head:
         return self._progress.head()
 
-    def refresh(self, newest: BlockFinalised | None = None) -> int:
-        """Takes in what the ledger and the tip hold now. Returns how many rows a reorg took back from readers."""
+    def refresh(self, newest: BlockFinalised | None = None, in_hand: Sequence[Stored] = ()) -> int:
+        """Takes in what the ledger and the tip hold now. Returns how many rows a reorg took back from readers.
+
+        `in_hand` are facts that the caller recorded just now: they are not read back from the ledger.
+        """
         with self._turn:
             snapshot = self._tip.snapshot()
             waiting: Batch | None = None
-            for batch in batches(self.ledger, self._sources, self.position, self._batch_events):
+            for batch in batches(self.ledger, self._sources, self.position, self.batch_events, in_hand=in_hand):
                 if waiting:
                     self._take(waiting, None, newest)
                 waiting = batch

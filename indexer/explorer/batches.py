@@ -54,12 +54,12 @@ def batches(
 
 
 def _pages(ledger: Ledger, after: int, upto: int | None, in_hand: Sequence[Stored]) -> Iterator[Sequence[Stored]]:
-    """Everything after a position, in order: what is in hand from there, all else from the ledger."""
-    fresh = [stored for stored in in_hand if stored[0] > after]
-    if fresh:
-        yield from _read(ledger, after, fresh[0][0] - 1)
-        yield fresh
-        after = fresh[-1][0]
+    """Everything after a position, in order: what is in hand, and from the ledger what others recorded in between."""
+    for stored in in_hand:
+        if stored[0] > after:
+            yield from _read(ledger, after, stored[0] - 1)
+            yield (stored,)
+            after = stored[0]
     yield from _read(ledger, after, upto)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -55,7 +55,7 @@ class Store(Struct, frozen=True):
         self.tables.refresh()
         pins = Pins(self.ground.chain_id, order.subject.first, self.ground.genesis_hash)
         follower = Follower(node, _decoder(order.subject), pins, snapshot.final, snapshot.blocks)
-        return follower, Indexer(self.ledger, self.tip, cast("Explorer", self.tables), checks)
+        return follower, Indexer(self.ledger, self.tip, self.tables, checks, node.effort)
 
 
 @contextmanager

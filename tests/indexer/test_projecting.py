@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.facts import BlockFinalised, GpuSample, ReceiptPublished, TelemetrySampled, Wei
-from domain.ledger import Recorded, streams
+from domain.ledger import Position, Recorded, streams
 from indexer.explorer import Explorer, LedgerBehind, digest_of_ledger
 from indexer.explorer.batches import batches
 from indexer.explorer.sources import Sources
@@ -67,6 +67,22 @@ def test_a_ledger_longer_than_a_page_is_read_to_its_end(place: Place) -> None:
     place.explorer.refresh()
     assert place.explorer.position == place.ledger.position()
     assert place.explorer.head().number == blocks[-1].number
+
+
+def test_what_is_in_hand_is_not_read_back_and_what_was_recorded_in_between_is_not_missed(place: Place) -> None:
+    blocks = [block for block in random_history(9, 6) if block.transactions]
+    in_hand = []
+    for block in blocks:
+        in_hand += place.tip.advance([block], Position(block.number, block.hash))
+        receipt = streams.receipt(CHAIN_ID, COORDINATOR, block.number)
+        place.ledger.record(Recorded(receipt, 1, document(1, b"w", "Qm", 5)))
+    for held in (in_hand, in_hand[2:5], in_hand[:1]):
+        (batch,) = batches(place.ledger, Sources(CHAIN_ID), 0, 10_000, in_hand=held)
+        assert [block.hash for block in batch.blocks] == [block.hash for block in blocks]
+        assert len(batch.rows) == len(blocks)
+        assert all(any(block is fact.fact for block in batch.blocks) for _, fact in held)
+    (rest,) = batches(place.ledger, Sources(CHAIN_ID), 8, 10_000, in_hand=in_hand)
+    assert rest.position == place.ledger.position()
 
 
 def test_facts_of_other_chains_leave_no_row(place: Place) -> None:
