@@ -17,6 +17,7 @@ from .feeding import feed
 from .folds import Totals
 from .history import History
 from .overlay import Overlay
+from .pasts import Pasts
 from .progress import Progress, advanced, read_progress, with_head, write_progress
 from .projecting import Folded, Projection, final_totals, write
 from .queries import Queries
@@ -69,7 +70,9 @@ class Explorer:
         self._digests = Digests()
         self._tip_version = -1
         self._shelf = Shelf(self.open_beside(path))
-        self.queries = Queries(self._shelf, self._waiters)
+        folder = path.with_name(f"{path.stem}.pasts")
+        self._pasts = Pasts(folder, ledger, self.sources, self._shelf.reading)
+        self.queries = Queries(self._shelf, self._waiters, self._pasts)
         try:
             self._progress, self._totals = self._resume()
         except BaseException:
@@ -183,6 +186,7 @@ class Explorer:
 
     def close(self) -> None:
         with self._turn:
+            self._pasts.close()
             self._shelf.current.close()
 
     def _resume(self) -> tuple[Progress, Totals]:

@@ -1,14 +1,19 @@
 """What others may ask of the explorer: keys and filters come in, rows go out, each call at one moment."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
+import duckdb
 from msgspec import Struct
 from msgspec.structs import asdict
 
 from .aggregates import ACCOUNTS, JOBS, MODELS, NODES, RECEIPTS
 from .database import Shelf
-from .listing import Order, Page, one, page
-from .progress import read_progress
+from .listing import At, Order, Page, one, page
+from .moments import Moment, Present, moment, present
+from .pasts import Pasts
+from .progress import Progress, read_progress
 from .records import BLOCKS, EVENTS, INTEGRITY, NODE_SAMPLES, PARKED, REORGS, TRANSACTIONS
 from .rows import (
     AccountRow,
@@ -30,8 +35,9 @@ from .rows import (
     StatsRow,
     TransactionRow,
 )
-from .stats import Incidents, read_incidents, read_stats
+from .stats import Incidents, read_incidents, read_stats, read_stats_at
 from .table import Table
+from .tables import OVERLAID
 from .waiting import Waiters
 
 LIMIT = 50
@@ -85,6 +91,10 @@ class TransactionFilter(Filter, frozen=True):
     recipient: str | None = None
 
 
+class SampleFilter(Filter, frozen=True):
+    node: str | None = None
+
+
 class EventFilter(Filter, frozen=True):
     block: int | None = None
     job_id: int | None = None
@@ -93,16 +103,31 @@ class EventFilter(Filter, frozen=True):
 
 
 class Queries:
-    """Pages are newest first, or by name for nodes, models and accounts; `after` is the `next` of the page before."""
+    """Pages are newest first, or by name for nodes, models and accounts; `after` is the `next` of the page before.
 
-    def __init__(self, shelf: Shelf, waiters: Waiters) -> None:
+    Those of `as_of` tell what the chain had said up to a block; telemetry, documents and finality are those of now.
+    """
+
+    def __init__(self, shelf: Shelf, waiters: Waiters, pasts: Pasts, asked: int | str | None = None) -> None:
         self._shelf = shelf
         self._waiters = waiters
-        self._stats: tuple[int, StatsRow] | None = None
+        self._pasts = pasts
+        self._asked = asked
+        self._meant: tuple[Present, Moment] | None = None
+        self._stats: tuple[Progress, StatsRow] | None = None
+        self._newest = self
+
+    def as_of(self, block: int | str) -> "Queries":
+        """The same questions, answered as after this block, by number or hash. The answers may raise BadMoment."""
+        past = Queries(self._shelf, self._waiters, self._pasts, block)
+        past._newest = self._newest
+        return past
 
     def head(self) -> Head:
-        with self._shelf.reading() as cursor:
-            return read_progress(cursor).head()
+        """The newest block shown, or the one that is asked for, with what is final now."""
+        with self._shelf.moment() as cursor:
+            now = present(cursor)
+            return now.head if self._asked is None else self._moment(cursor, now).head
 
     def position(self) -> int:
         """How far the ledger was taken in."""
@@ -163,8 +188,7 @@ class Queries:
 
     def samples(self, node: str, after: str | None = None, limit: int = LIMIT) -> Page[SampleRow]:
         """Telemetry of one node."""
-        with self._shelf.moment() as cursor:
-            return cast("Page[SampleRow]", page(cursor, _SAMPLES, {"node": node.lower()}, after, limit))
+        return self._page(_SAMPLES, SampleFilter(node.lower()), after, limit)
 
     def parked(self, after: str | None = None, limit: int = LIMIT) -> Page[ParkedRow]:
         return self._page(_PARKED, None, after, limit)
@@ -176,12 +200,13 @@ class Queries:
         return self._page(_INTEGRITY, None, after, limit)
 
     def stats(self) -> StatsRow:
-        """Counted once a change, however many ask."""
-        version = self._waiters.version
-        if self._stats is None or self._stats[0] != version:
-            with self._shelf.moment() as cursor:
-                self._stats = version, read_stats(cursor)
-        return self._stats[1]
+        """Counted once a change, however many ask; for an earlier block, from these by what changed since."""
+        with self._looking() as (cursor, at, head):
+            if head is None:
+                return self._newest._counted(cursor)
+            if at is None:
+                return read_stats(cursor, head)
+            return read_stats_at(cursor, self._newest._counted(cursor), head, at)
 
     def incidents(self) -> Incidents:
         with self._shelf.moment() as cursor:
@@ -195,18 +220,54 @@ class Queries:
     def reconciliation_at(self, number: int) -> ReconciliationRow | None:
         """The books as they stood after block `number`; None before the first block that touched us."""
         with self._shelf.moment() as cursor:
-            found = cursor.execute("SELECT max(number) FROM blocks WHERE number <= ?", [number]).fetchall()
-            block = one(cursor, BLOCKS, {"number": found[0][0]}) if found[0][0] is not None else None
-        return _reconciled(block) if block else None
+            found = page(cursor, _BLOCKS, {}, None, 1, At(number, number)).rows
+        return _reconciled(found[0]) if found else None
 
     def _one(self, table: Table, **where: Any) -> Any:
-        with self._shelf.reading() as cursor:
-            return one(cursor, table, where)
+        if self._asked is None:
+            with self._shelf.reading() as cursor:
+                return one(cursor, table, where)
+        with self._looking() as (cursor, at, _):
+            return one(cursor, table, where, at)
 
     def _page(self, order: Order, where: Filter | None, after: str | None, limit: int) -> Page[Any]:
         given = {name: value for name, value in asdict(where).items() if value is not None} if where else {}
+        if order.table not in OVERLAID:
+            with self._shelf.moment() as cursor:
+                return page(cursor, order, given, after, limit)
+        with self._looking() as (cursor, at, _):
+            return page(cursor, order, given, after, limit, at)
+
+    @contextmanager
+    def _looking(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, At | None, Head | None]]:
+        """Tables that hold what is asked for, the block up to which they count if that is not their newest, and the
+        head that stands for the answer if it is not the present one. One moment. Raises BadMoment."""
         with self._shelf.moment() as cursor:
-            return page(cursor, order, given, after, limit)
+            if self._asked is None:
+                yield cursor, None, None
+                return
+            moment = self._moment(cursor, present(cursor))
+            if moment.is_newest:
+                yield cursor, None, None
+                return
+            if moment.is_near:
+                yield cursor, At(moment.head.number, moment.head.final), moment.head
+                return
+        with self._pasts.after(moment.head.number) as cursor:
+            yield cursor, None, moment.head
+
+    def _moment(self, cursor: duckdb.DuckDBPyConnection, now: Present) -> Moment:
+        """Found once, and again when the head has changed."""
+        assert self._asked is not None
+        if self._meant is None or self._meant[0] != now:
+            self._meant = now, moment(cursor, self._asked, now)
+        return self._meant[1]
+
+    def _counted(self, cursor: duckdb.DuckDBPyConnection) -> StatsRow:
+        progress = read_progress(cursor)
+        if self._stats is None or self._stats[0] != progress:
+            self._stats = progress, read_stats(cursor, progress.head())
+        return self._stats[1]
 
 
 def _reconciled(block: BlockRow) -> ReconciliationRow:

@@ -5,6 +5,7 @@ from pathlib import Path
 from domain.facts import BlockFinalised
 from domain.ledger import Ledger, Position, Tip
 from indexer.explorer import Digest, Explorer, digest_of_chain, digest_of_ledger
+from indexer.explorer.explorer import HISTORY_BLOCKS
 
 CHAIN_ID = 31337
 
@@ -12,12 +13,13 @@ CHAIN_ID = 31337
 class Place:
     """Blocks go in as final or on the tip; `explorer` shows them after `refresh`."""
 
-    def __init__(self, folder: Path, batch_events: int = 20_000) -> None:
+    def __init__(self, folder: Path, batch_events: int = 20_000, history_blocks: int = HISTORY_BLOCKS) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.ledger = Ledger(f"sqlite:///{folder / 'ledger.db'}")
         self.tip = Tip(self.ledger, CHAIN_ID)
-        self.explorer = Explorer(folder / "explorer.duckdb", self.ledger, self.tip, batch_events=batch_events)
+        path = folder / "explorer.duckdb"
+        self.explorer = Explorer(path, self.ledger, self.tip, batch_events=batch_events, history_blocks=history_blocks)
 
     def finalise(self, *blocks: BlockFinalised) -> None:
         if blocks:
