@@ -49,7 +49,6 @@ class Chain(Struct, frozen=True):
     version: int
     logs: int
     blocks: int
-    jobs: int
 
     @property
     def state(self) -> Path:
@@ -77,6 +76,14 @@ class Builder:
             if "result" not in answer:
                 raise SystemExit(f"anvil refuses {call[0]}: {answer.get('error')}")
         return [answers[i]["result"] for i in range(len(calls))]
+
+    def resume(self) -> None:
+        """Goes on with a chain that was built before."""
+        senders = self._accounts[:SENDERS]
+        *nonces, height = self.rpc(
+            *[("eth_getTransactionCount", each, "latest") for each in senders], ("eth_blockNumber",)
+        )
+        self._nonces, self.height = [int(each, 16) for each in nonces], int(height, 16)
 
     def mine(self, transactions: Sequence[Sequence[Log]]) -> None:
         """A block of these transactions, in this order or another."""
@@ -138,7 +145,7 @@ def build(size: str) -> Chain:
         deployment = _prepare(builder)
         write(deployment, folder / "deployment.json")
         (_build_sparse if size == SPARSE else _build_dense)(builder, Histories(deployment), SIZES.get(size, 0))
-    chain = Chain(folder, size, VERSION, builder.logs, builder.height, 0)
+    chain = Chain(folder, size, VERSION, builder.logs, builder.height)
     (folder / "chain.json").write_bytes(msgspec.json.encode(chain, enc_hook=str))
     print(f"built {size}: {chain.logs} logs in {chain.blocks} blocks, {time.monotonic() - began:.0f} s", flush=True)
     return chain

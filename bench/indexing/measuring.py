@@ -16,7 +16,9 @@ from chain.devnet import end_with_parent
 
 SAMPLE_S = 0.03
 PAGE_BYTES = resource.getpagesize()
-POLL_S = 0.01
+POLL_S = 0.005
+ASK_S = 0.1
+"""Asking whether all is there costs the one who is measured a little; so it is asked seldom."""
 
 
 class Run(Struct, frozen=True):
@@ -112,7 +114,7 @@ def _await(process: "subprocess.Popen[bytes]", deadline: float, is_done: Callabl
             if is_done is None:
                 return
             raise RunFailed(f"{process.args!r} ended with {process.returncode} before it was done")
-        time.sleep(POLL_S)
+        time.sleep(POLL_S if is_done is None else ASK_S)
     raise RunFailed(f"{process.args!r} was not done in time")
 
 

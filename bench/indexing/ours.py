@@ -1,6 +1,5 @@
 """A chain on a node comes in; `tallystick index` reads all of it into an empty folder, and what that took comes out."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -14,7 +13,7 @@ class Sizes(Struct, frozen=True):
     """Bytes on disk, by part."""
 
     ledger: int
-    tables: int
+    explorer: int
 
 
 def command(url: str, chain: Chain, data: Path, level: str, *more: str) -> list[str]:
@@ -40,5 +39,5 @@ def sizes(folder: Path) -> Sizes:
     for file in (folder / "data").iterdir():
         part = file.name.partition(".")[0]
         if part in parts:
-            parts[part] += os.stat(file).st_size
-    return Sizes(parts["ledger"], parts["explorer"])
+            parts[part] += file.stat().st_size
+    return Sizes(**parts)

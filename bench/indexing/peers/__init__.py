@@ -1,0 +1,1 @@
+"""What indexes beside us: each peer with handlers of ours that do the explorer's five tables' worth of work."""
