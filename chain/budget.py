@@ -16,6 +16,11 @@ class Budget:
             self._spent_until = self._from(now) + calls * self._interval_s
         return wait_s
 
+    def give_back(self, calls: int) -> None:
+        """They were taken, and are not made."""
+        if self._spent_until is not None:
+            self._spent_until -= calls * self._interval_s
+
     def wait_s(self, calls: int, now: float) -> float:
         """What `take` would tell."""
         return max(0.0, self._from(now) + calls * self._interval_s - now) if self._interval_s else 0.0

@@ -178,8 +178,12 @@ class Provider:
     async def _keep_to_budget(self, calls: int) -> None:
         pause_s = self._budget.take(calls, _now())
         if pause_s:
-            with self._effort.on("waiting"):
-                await asyncio.sleep(pause_s)
+            try:
+                with self._effort.on("waiting"):
+                    await asyncio.sleep(pause_s)
+            except asyncio.CancelledError:
+                self._budget.give_back(calls)
+                raise
 
     def _count(self, error: ChainError) -> None:
         self._effort.count("provider_errors", error.kind)
@@ -188,7 +192,7 @@ class Provider:
         """What a failure says of the provider: too fast for it, a method it lacks, not well at all."""
         if isinstance(error, Overloaded) and error.kind == "429":
             self._gate.narrow()
-            self._closed_until = _now() + (error.retry_after_s or 0.0)
+            self._closed_until = max(self._closed_until, _now() + (error.retry_after_s or 0.0))
         if isinstance(error, Denied) and error.code == NO_METHOD_CODE and len(calls) == 1:
             self.lacks.add(calls[0].method)
         elif isinstance(error, Denied) or (isinstance(error, Retryable) and not isinstance(error, TooMuch)):

@@ -59,8 +59,10 @@ class HttpTransport:
 
     async def connect(self, url: str) -> Socket:
         try:
-            socket = await self._open().ws_connect(url, heartbeat=self._heartbeat_s, timeout=CLOSING, max_msg_size=0)
-            return _Socket(socket)
+            opened = await self._open().ws_connect(
+                url, timeout=CLOSING, heartbeat=self._heartbeat_s, max_msg_size=self._answer_bytes_max
+            )
+            return _Socket(opened)
         except aiohttp.ClientError as error:
             raise _plain(error) from None
 

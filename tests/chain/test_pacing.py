@@ -59,6 +59,13 @@ def test_a_budget_grants_a_seconds_worth_at_once_and_the_rest_in_time() -> None:
     assert budget.take(6, 60.0) == pytest.approx(0.1)
 
 
+def test_calls_that_were_not_made_are_given_back() -> None:
+    budget = Budget(10)
+    assert budget.take(30, 0.0) == pytest.approx(2)
+    budget.give_back(25)
+    assert budget.take(5, 0.0) == 0
+
+
 def test_without_a_budget_nothing_waits() -> None:
     assert [Budget(None).take(1000, 0.0) for _ in range(3)] == [0] * 3
 

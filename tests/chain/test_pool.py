@@ -260,6 +260,22 @@ async def test_no_more_is_asked_for_at_once_than_is_set(first: Proxy) -> None:
     assert first.at_once_max == 3
 
 
+async def test_a_provider_that_limits_us_is_asked_for_half_as_much_at_once(first: Proxy) -> None:
+    async with Node(impatient(first.url, attempts=1)) as node:
+        first.status = 429
+        with pytest.raises(Overloaded):
+            await node.call("eth_chainId")
+        first.status = 200
+        first.awake.clear()
+        asking = [asyncio.create_task(node.call("eth_chainId")) for _ in range(20)]
+        await eventually(lambda: first.at_once == 4)
+        await asyncio.sleep(0.05)
+        assert first.at_once == 4, "where it was 8 before"
+        first.awake.set()
+        await asyncio.gather(*asking)
+        assert 4 < first.at_once_max <= 8, "and more again by and by"
+
+
 async def test_the_rate_budget_of_a_provider_is_kept(first: Proxy) -> None:
     settings = impatient_of(provider(first, "slow", requests_per_s=20))
     loop = asyncio.get_running_loop()
