@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.domain.conftest import postgres_server, postgres_url, sqlite_url, url
+from tests.domain.conftest import new_postgres_url, postgres_server, postgres_url, sqlite_url, url
 from tests.indexer.place import Place
 
-__all__ = ["postgres_server", "postgres_url", "sqlite_url", "url"]
+__all__ = ["new_postgres_url", "postgres_server", "postgres_url", "sqlite_url", "url"]
 
 
 @pytest.fixture

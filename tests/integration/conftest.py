@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.domain.conftest import postgres_server, postgres_url, sqlite_url
+from tests.domain.conftest import new_postgres_url, postgres_server, postgres_url, sqlite_url
 from tests.integration.harness import House, house_on
 from tests.network import Network
 from tests.worker.upstream import Upstream, serving
 
-__all__ = ["postgres_server", "postgres_url", "sqlite_url"]
+__all__ = ["new_postgres_url", "postgres_server", "postgres_url", "sqlite_url"]
 
 DEPTH = 8
 
