@@ -21,6 +21,7 @@ from receipts.trie import trie_root
 KNOWN_RECEIPT_TYPES = range(5)
 INTEGERS_KEPT = PREFIXES_KEPT = ADDRESSES_KEPT = 4096
 ONE_BYTE = len("0x00")
+FAILED = "0x0"
 from_hex = bytes.fromhex
 NUMBERS = tuple(hex(number) for number in range(4096))
 """The places of logs and receipts as nodes write them."""
@@ -87,6 +88,8 @@ def check_places(header: Header, hashes: Sequence[str], receipts: Sequence[WireR
             raise Distrusted(
                 f"{_name(header)}: receipt {index} is of transaction {tx_hash}, the block lists {hashes[index]} there"
             )
+        if receipt.logs and receipt.status == FAILED:
+            raise Distrusted(f"{_name(header)}: transaction {tx_hash} is said to have failed, which leaves no logs")
         for log in receipt.logs:
             if (
                 log.block_hash != block_hash

@@ -7,6 +7,7 @@ from chain.errors import Distrusted, Garbled, Retryable
 from chain.levels import Level
 from chain.news import Evidence
 from chain.wire import hex_of
+from receipts.keccak import keccak256
 
 
 class Ballots:
@@ -29,8 +30,7 @@ class Ballots:
         self._cast.append((blocks, [name]))
 
     def doubt(self, name: str, error: Retryable) -> None:
-        """What a provider said contradicts itself, or is not to be had."""
-        self.asked.add(name)
+        """What a provider said contradicts itself, or can not be understood."""
         if isinstance(error, Distrusted | Garbled):
             self._doubts.append(f"{name}: {error}")
 
@@ -56,4 +56,6 @@ class Ballots:
 
 def _said(names: Sequence[str], blocks: Sequence[Block], where: str) -> str:
     logs = sum(len(block.occurrences) for block in blocks)
-    return f"{', '.join(names)}: blocks {where} end with {hex_of(blocks[-1].hash)} and hold {logs} logs of ours"
+    content = hex_of(keccak256(repr(blocks).encode())[:4])
+    last = hex_of(blocks[-1].hash)
+    return f"{', '.join(names)}: blocks {where} end with {last} and hold {logs} logs of ours, together {content}"

@@ -45,6 +45,8 @@ class _Told(Struct, frozen=True):
     ats: Sequence[At]
     blocks: list[Answer]
     receipts: list[Receipts]
+    troubles: Sequence[tuple[str, Retryable]]
+    """Who was asked before and could not be understood, and why."""
 
 
 class Source:
@@ -90,16 +92,18 @@ class Source:
 
     async def _ask(self, role: Role, ats: Sequence[At], but_not: Collection[str] = ()) -> _Told:
         """What one provider says; where one fails and is passed over from then on, the next."""
-        left = len(self._node.providers(role))
+        left, name, troubles = len(self._node.providers(role)), "", list[tuple[str, Retryable]]()
         while True:
             left -= 1
             try:
                 async with self._node.lease(role, but_not) as provider:
+                    name = provider.name
                     blocks, receipts = await self._gather(provider, ats)
-                    return _Told(provider, ats, blocks, receipts)
+                    return _Told(provider, ats, blocks, receipts, troubles)
             except TooMuch:
                 raise
-            except Retryable:
+            except Retryable as error:
+                troubles.append((name, error))
                 if left <= 0:
                     raise
 
@@ -140,11 +144,14 @@ class Source:
         trouble: Retryable | None = None
         while True:
             for each in told:
+                for name, error in each.troubles:
+                    ballots.doubt(name, error)
                 try:
                     ballots.cast(each.provider.name, await self._read(each))
                 except Retryable as error:
                     trouble = error
                     each.provider.blame(error)
+                    ballots.asked.add(each.provider.name)
                     ballots.doubt(each.provider.name, error)
             blocks = ballots.elected()
             if blocks is not None:
