@@ -26,6 +26,8 @@ class ChainError(Exception):
     """Root of both kinds; never raised itself. `kind` is the word that it is counted under."""
 
     kind = "other"
+    is_told = False
+    """Whether the log tells of it already, as trouble of the provider that caused it."""
 
 
 class Retryable(ChainError):

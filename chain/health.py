@@ -71,6 +71,7 @@ class Health:
             self._distrusted_until = self.rests_until
         if self._is_outage(error):
             self._outage.begin(error)
+        error.is_told = not isinstance(error, Missing)
 
     def exclude(self, reason: str) -> None:
         """For good: it serves something else than what is asked for."""

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 
+from chain.errors import ChainError
+
 
 class Outage:
     """What does not work, told once however often it fails."""
 
-    def __init__(self, log: logging.Logger, what: str, level: int = logging.WARNING) -> None:
+    def __init__(self, log: logging.Logger, what: str) -> None:
         self._log = log
-        self._level = level
         self._what = what
         self._since: float | None = None
         self.reason: str | None = None
@@ -19,13 +20,14 @@ class Outage:
         return self._since is not None
 
     def begin(self, error: BaseException) -> None:
+        """An error that the health of a provider tells of is no outage of its own."""
         self.reason = str(error) or type(error).__name__
-        if self._since is None:
+        if self._since is None and not (isinstance(error, ChainError) and error.is_told):
             self._since = asyncio.get_running_loop().time()
-            self._log.log(self._level, "%s: %s; trying again until it works", self._what, self.reason)
+            self._log.warning("%s: %s; trying again until it works", self._what, self.reason)
 
     def end(self) -> None:
         if self._since is not None:
             lasted_s = asyncio.get_running_loop().time() - self._since
-            self._log.log(self._level, "over after %.1f s: %s", lasted_s, self._what)
+            self._log.warning("over after %.1f s: %s", lasted_s, self._what)
         self._since = self.reason = None

@@ -13,12 +13,14 @@ import pytest_asyncio
 from chain.devnet import Devnet
 from chain.errors import ChainError, Overloaded, TooSlow, Unreachable
 from chain.failures import of_status
+from chain.following import Follower
 from chain.heads import heads
 from chain.jsonrpc import Call
 from chain.node import Node
 from chain.settings import ProviderSettings
 from chain.transport import Reply
 from tests.chain.lab import Lab, eventually, impatient, impatient_of
+from tests.chain.listening import Listener
 from tests.chain.proxy import Proxy
 
 BOUND_S = 5.0
@@ -133,26 +135,19 @@ async def test_without_another_provider_it_is_waited_out(
     fault: Fault, lab: Lab, proxy: Proxy, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    heard: list[int] = []
-    note = heard.append
-
-    async def listen(node: Node) -> None:
-        async with aclosing(heads(node)) as stream:
-            async for head in stream:
-                note(head.number)
-
-    async with Node(impatient(proxy.url, **QUICK)) as node:
-        listening = asyncio.create_task(listen(node))
-        await eventually(lambda: heard == [0])
+    async with (
+        Node(impatient(proxy.url, **QUICK)) as node,
+        Listener(Follower(node, lab.decoder, lab.pins)) as heard,
+    ):
+        await lab.claim(1)
+        await heard.until_at(1)
         await fault(proxy)
-        await lab.mine()
+        await lab.claim(2)
         await eventually(lambda: len(lines(caplog)) == 1)
-        assert heard == [0]
+        assert heard.head == 1
         await mend(proxy, fault)
-        await eventually(lambda: heard == [0, 1])
+        await heard.until_at(2)
         await eventually(lambda: len(lines(caplog)) == 2)
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
     assert len(lines(caplog)) == 2, "an outage is one line, its end another"
 
 
@@ -277,3 +272,26 @@ def test_when_to_come_back_is_seconds_or_a_date_and_never_far_whatever_the_clock
     error = of_status("http://node", [Call("eth_call")], Reply(429, {"retry-after": header}, b""), lambda: clock)
     assert isinstance(error, Overloaded)
     assert error.retry_after_s == after_s
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_following_goes_on_through_it_and_it_is_told_once(
+    fault: Fault, lab: Lab, proxy: Proxy, second: Proxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    async with two(proxy, second) as node, Listener(Follower(node, lab.decoder, lab.pins)) as heard:
+        await lab.claim(1)
+        await heard.until_at(1)
+        await fault(proxy)
+        await lab.claim(2)
+        await heard.until_at(2)
+        await lab.mine(12)
+        await heard.until_at(14)
+        await eventually(lambda: len(lines(caplog)) == 1)
+        await mend(proxy, fault)
+        await eventually(lambda: len(lines(caplog)) == 2)
+        await lab.claim(3)
+        await heard.until_at(15)
+        assert heard.jobs == [1, 2, 3]
+    assert [each.partition(": ")[0] for each in lines(caplog)][:1] == ["provider first"]
+    assert len(lines(caplog)) == 2
