@@ -84,6 +84,7 @@ async def run(settings: Settings, parts: Parts) -> None:
 
 async def serve(settings: Settings, parts: Parts, stop: asyncio.Event) -> None:
     """Works until `stop`, then drains. Raises what no waiting will mend."""
+    await _check_keys(parts)
     manifest = await _unless(stop, _manifest(settings, parts))
     if manifest is None:
         return
@@ -206,13 +207,6 @@ def _first_of(fault: BaseException) -> BaseException:
 @contextlib.asynccontextmanager
 async def _assembled(settings: Settings, parts: Parts, manifest: bytes) -> AsyncIterator[Worker]:
     deployment, worker = parts.deployment, parts.signer.address
-    keys = await asyncio.to_thread(load_keys, Path(parts.receipts.keys_folder))
-    keys.require_chain(deployment.chain_id)
-    if to_hex(keys.digest) != deployment.circuit.digest:
-        raise UnfitDeployment(
-            f"the keys in {parts.receipts.keys_folder} have digest {to_hex(keys.digest)}, the deployment verifies with "
-            f"{deployment.circuit.digest}: name the right keys_folder"
-        )
     identity = Identity(
         chain_id=deployment.chain_id,
         coordinator=deployment.coordinator,
@@ -247,6 +241,17 @@ async def _assembled(settings: Settings, parts: Parts, manifest: bytes) -> Async
     finally:
         prover.close()
         await uplink.close()
+
+
+async def _check_keys(parts: Parts) -> None:
+    deployment = parts.deployment
+    keys = await asyncio.to_thread(load_keys, Path(parts.receipts.keys_folder))
+    keys.require_chain(deployment.chain_id)
+    if to_hex(keys.digest) != deployment.circuit.digest:
+        raise UnfitDeployment(
+            f"the keys in {parts.receipts.keys_folder} have digest {to_hex(keys.digest)}, the deployment verifies with "
+            f"{deployment.circuit.digest}: name the right keys_folder"
+        )
 
 
 def _relay_policy(node: Node) -> RelayPolicy:

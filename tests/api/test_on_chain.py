@@ -35,7 +35,7 @@ async def running(network: Network, folder: Path) -> AsyncIterator[tuple[httpx.A
         domain=DomainSettings(ledger_url=f"sqlite:///{folder}/ledger.db"),
         indexer=IndexerSettings(database=folder / "explorer.duckdb", chain_id=chain_id),
         content=ContentSettings(folder=str(folder / "blocks")),
-        api=ApiSettings(port=0, kubo_port=0),
+        api=ApiSettings(port=0, kubo_port=0, gas_cover_percent=0),
     )
     stop = asyncio.Event()
     signer = from_development_mnemonic(GATEWAY, chain_id)
