@@ -18,6 +18,7 @@ from chain.abi import canonical, text
 from .errors import BadAbi, Unfit
 
 WORD = 32
+WIDTHS = range(8, 257, 8)
 BIGINT_BITS, HUGEINT_BITS = 63, 120
 """The widest unsigned types of the ABI that fit into DuckDB's; HUGEINT holds 127 bits, types come in steps of 8."""
 
@@ -56,9 +57,11 @@ def column_of(event: str, parameter: Parameter, at: int, base: int) -> tuple[Kin
         return TEXT, _address_reader(at)
     if kind == "bool":
         return FLAG, _flag_reader(at)
-    if number := re.fullmatch(r"(u?)int(\d{0,3})", kind):
-        return _number(at, int(number[2] or 256), is_signed=not number[1])
-    if size := re.fullmatch(r"bytes(\d{1,2})", kind):
+    number = re.fullmatch(r"(u?)int(\d{0,3})", kind)
+    if number and (bits := int(number[2] or 256)) in WIDTHS:
+        return _number(at, bits, is_signed=not number[1])
+    size = re.fullmatch(r"bytes(\d{1,2})", kind)
+    if size and 8 * int(size[1]) in WIDTHS:
         return TEXT, _hex_reader(at, int(size[1]))
     if kind == "function":
         return TEXT, _hex_reader(at, 24)

@@ -66,7 +66,8 @@ async def opened(order: Order) -> AsyncIterator[tuple[Node, Ground, "Store"]]:
         except BaseException:
             await asyncio.gather(loading, return_exceptions=True)
             raise
-        open_store = await loading
+        check, open_store = await loading
+        check(order.subject)
         settings = order.settings(order.data / f"{order.subject.projection}.duckdb", ground.chain_id)
         check_folder(order.data, pins_of(order.subject, ground.chain_id, ground.genesis_hash))
         with open_store(order, settings, ground) as store:
@@ -120,7 +121,7 @@ async def _watched(
                 await asyncio.gather(waiting, return_exceptions=True)
 
 
-def _load() -> Callable[..., contextlib.AbstractContextManager["Store"]]:
-    from tallystick.solo.store import open_store
+def _load() -> tuple[Callable[[Subject], None], Callable[..., contextlib.AbstractContextManager["Store"]]]:
+    from tallystick.solo.store import check_abis, open_store
 
-    return open_store
+    return check_abis, open_store

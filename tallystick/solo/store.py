@@ -12,7 +12,7 @@ from chain.identity import Pins
 from chain.keeping import Keeper
 from chain.node import Node
 from domain.ledger import Ledger, Tip
-from indexer.events import Events
+from indexer.events import Events, layouts_of
 from indexer.explorer import Explorer
 from indexer.following import Indexer
 from indexer.integrity import Checks
@@ -56,6 +56,12 @@ class Store(Struct, frozen=True):
         pins = Pins(self.ground.chain_id, order.subject.first, self.ground.genesis_hash)
         follower = Follower(node, _decoder(order.subject), pins, snapshot.final, snapshot.blocks)
         return follower, Indexer(self.ledger, self.tip, self.tables, checks, node.effort)
+
+
+def check_abis(subject: Subject) -> None:
+    """Raises BadAbi for events that no table could hold."""
+    if subject.projection == "events":
+        layouts_of((each.address, each.abi) for each in subject.contracts)
 
 
 @contextmanager

@@ -1,0 +1,166 @@
+"""`tallystick index` on a contract of anyone's: complete tables in a folder, and plain words about what can not be."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from bench.indexing.chains import Builder
+from bench.indexing.emitter import Log, runtime_code
+from chain.abi import signature_hash
+from chain.devnet import Devnet, DevnetSettings
+
+TOKEN, SILENT = "0x" + "0a" * 20, "0x" + "0b" * 20
+TRANSFER = {
+    "type": "event",
+    "name": "Transfer",
+    "inputs": [
+        {"name": "from", "type": "address", "indexed": True},
+        {"name": "to", "type": "address", "indexed": True},
+        {"name": "value", "type": "uint256", "indexed": False},
+    ],
+}
+Index = Callable[..., "subprocess.CompletedProcess[str]"]
+
+pytestmark = pytest.mark.slow
+
+
+class Token:
+    """A chain with a contract on it that is not ours."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url, self.folder = url, folder
+        self.builder = Builder(url)
+        self.builder.rpc(("anvil_setCode", TOKEN, "0x" + runtime_code().hex()))
+        self.abi = folder / "Token.json"
+        self.abi.write_text(json.dumps({"contractName": "Token", "abi": [TRANSFER]}))
+        self._sent = 0
+
+    def transfer(self, *values: int) -> None:
+        """A block with as many transfers."""
+        self.builder.mine([[self._log(value) for value in values]])
+
+    def _log(self, value: int) -> Log:
+        topics = (signature_hash(TRANSFER), b"\x01".rjust(32, b"\0"), b"\x02".rjust(32, b"\0"))
+        return Log(bytes.fromhex(TOKEN[2:]), topics, value.to_bytes(32, "big"))
+
+    def index(self, *more: str, **changed: str) -> "subprocess.CompletedProcess[str]":
+        """Runs the command up to the head, with `changed` in place of its usual options."""
+        usual = {"rpc": self.url, "contract": TOKEN, "abi": str(self.abi), "from": "0",
+                 "data": str(self.folder / "data"), "finality": "depth:2"}  # fmt: skip
+        flags = [word for name, value in {**usual, **changed}.items() for word in (f"--{name}", value)]
+        command = [sys.executable, "-m", "tallystick", "index", *flags, "--until-caught-up", *more]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    def values(self) -> Sequence[str]:
+        with duckdb.connect(str(self.folder / "data/events.duckdb"), read_only=True) as tables:
+            return [row[0] for row in tables.execute("SELECT value FROM transfer ORDER BY block, log_index").fetchall()]
+
+
+@pytest.fixture
+def token(tmp_path: Path) -> Iterator[Token]:
+    with Devnet(DevnetSettings(automine=False)) as devnet:
+        yield Token(devnet.url, tmp_path)
+
+
+def test_a_strangers_contract_becomes_tables_and_a_second_run_goes_on_where_the_first_ended(token: Token) -> None:
+    token.transfer(1, 2)
+    token.builder.skip(5)
+    token.transfer(3)
+    first = token.index()
+    assert (first.returncode, first.stderr) == (0, "")
+    assert "3 rows, 8 blocks" in first.stdout
+    assert "level root" in first.stdout
+    token.transfer(4)
+    assert "4 rows, 1 blocks" in token.index().stdout
+    assert token.values() == ["1", "2", "3", "4"]
+    with duckdb.connect(str(token.folder / "data/events.duckdb"), read_only=True) as tables:
+        ranges = tables.execute("SELECT first, last, level FROM integrity ORDER BY first").fetchall()
+    assert ranges[0][0] == 0
+    assert all(before[1] + 1 == after[0] for before, after in pairwise(ranges))
+    assert {level for _, _, level in ranges} == {"root"}
+
+
+def test_a_second_contract_takes_the_abi_of_the_first(token: Token) -> None:
+    token.builder.rpc(("anvil_setCode", SILENT, "0x00"))
+    token.transfer(1)
+    assert "1 rows" in token.index("--contract", SILENT).stdout
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"contract": SILENT}, f"{SILENT} has no code on chain 31337"),
+        ({"contract": "0x12"}, "'0x12' is no address: give 0x and 40 hex digits"),
+        ({"from": "99"}, "--from 99 is beyond the head"),
+        ({"level": "vibes"}, "vibes"),
+        ({"finality": "soon"}, "finality is 'soon'"),
+        ({"rpc": "ftp://here"}, "rpc_url is 'ftp://here'"),
+        ({"projection": "explorer"}, "no ABI given has the event InferenceRequested"),
+        ({"abi": "missing.json"}, "ABI missing.json: No such file"),
+        ({"abi": "odd"}, "event Odd: argument 'x' has the type 'uint7', which no ABI knows"),
+    ],
+)
+def test_a_bad_order_is_told_in_one_sentence_and_leaves_nothing(
+    token: Token, changed: dict[str, str], said: str
+) -> None:
+    token.transfer(1)
+    odd = {"type": "event", "name": "Odd", "inputs": [{"name": "x", "type": "uint7"}]}
+    (token.folder / "odd.json").write_text(json.dumps([odd]))
+    if changed.get("abi") == "odd":
+        changed = {"abi": str(token.folder / "odd.json")}
+    ended = token.index(**changed)
+    assert ended.returncode != 0
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (token.folder / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "it must be JSON, as the compiler wrote it"),
+        ("[]", "has no events"),
+        ('{"abi": 1}', "neither a list of entries nor an object with one"),
+        ('[{"type": "event", "name": "E"}]', "event 'E'"),
+        ('[{"type": "event", "name": "E", "inputs": [{"name": "x"}]}]', "event 'E'"),
+    ],
+)
+def test_a_bad_abi_is_told_with_its_file(token: Token, text: str, said: str) -> None:
+    token.abi.write_text(text)
+    ended = token.index()
+    assert ended.returncode != 0
+    assert said in ended.stderr
+    assert "Token.json" in ended.stderr
+
+
+def test_a_folder_of_another_index_is_refused_and_stays_as_it_is(token: Token) -> None:
+    token.transfer(1)
+    assert token.index().returncode == 0
+    token.builder.rpc(("anvil_setCode", SILENT, "0x00"))
+    before = (token.folder / "data/index.json").read_bytes()
+    for changed, said in (
+        ({"contract": SILENT}, f"contracts {TOKEN}, not {SILENT}"),
+        ({"from": "1"}, "first 0, not 1"),
+    ):
+        ended = token.index(**changed)
+        assert ended.returncode != 0
+        assert said in ended.stderr
+    assert (token.folder / "data/index.json").read_bytes() == before
+    with Devnet(DevnetSettings(automine=False, chain_id=1337)) as other:
+        Token(other.url, token.folder)
+        assert "chain_id 31337, not 1337" in token.index(rpc=other.url).stderr
+    assert token.values() == ["1"]
+
+
+def test_a_folder_that_holds_something_else_is_not_touched(token: Token) -> None:
+    (token.folder / "data").mkdir()
+    (token.folder / "data/diary.txt").write_text("dear diary")
+    ended = token.index()
+    assert "is not empty and has no index.json" in ended.stderr
+    assert [file.name for file in (token.folder / "data").iterdir()] == ["diary.txt"]
