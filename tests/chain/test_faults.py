@@ -10,7 +10,7 @@ from contextlib import aclosing, asynccontextmanager
 import pytest
 import pytest_asyncio
 
-from chain.devnet import Devnet
+from chain.devnet import Devnet, DevnetSettings
 from chain.errors import ChainError, Overloaded, TooSlow, Unreachable
 from chain.failures import of_status
 from chain.following import Follower
@@ -295,3 +295,36 @@ async def test_following_goes_on_through_it_and_it_is_told_once(
         assert heard.jobs == [1, 2, 3]
     assert [each.partition(": ")[0] for each in lines(caplog)][:1] == ["provider first"]
     assert len(lines(caplog)) == 2
+
+
+async def test_a_provider_of_a_chain_that_began_anew_is_left_out_though_its_id_is_the_same(
+    lab: Lab, proxy: Proxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    await lab.claim(1)
+    with Devnet(DevnetSettings(automine=False, extra=("--timestamp", "1600000000"))) as anew:
+        providers = [ProviderSettings(url=url, name=name) for name, url in (("anew", anew.url), ("ours", proxy.url))]
+        async with (
+            Node(impatient_of(*providers)) as node,
+            Listener(Follower(node, lab.decoder, lab.pins)) as heard,
+        ):
+            await heard.until_at(1)
+            assert [each.name for each in node.providers("head")] == ["ours"]
+    (told,) = [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR]
+    assert told.startswith("provider anew is left out from now on: ")
+    assert "another chain of id 31337" in told
+
+
+async def test_blocks_of_old_come_from_the_provider_for_backfills_and_the_newest_from_that_for_the_head(
+    lab: Lab, proxy: Proxy, second: Proxy
+) -> None:
+    await lab.mine(40)
+    old = ProviderSettings(url=proxy.url, name="old", roles=("backfill",))
+    new = ProviderSettings(url=second.url, name="new", roles=("head",))
+    async with (
+        Node(impatient_of(old, new)) as node,
+        Listener(Follower(node, lab.decoder, lab.pins)) as heard,
+    ):
+        await heard.until_at(40)
+    assert 30 <= proxy.asked.count("eth_getBlockReceipts") <= 40
+    assert proxy.asked.count("eth_getBlockByHash") == 0
+    assert second.asked.count("eth_getBlockByHash") >= 8
