@@ -1,15 +1,16 @@
 """Where a process under test keeps its ledger and its tables: it outlives the process, as a crash leaves it.
 
-Most worlds hold DuckDB in memory, where a crash is what a rollback leaves; a share of them has real files, and the
-copy that is made of them at the moment of the crash is all that the next process finds.
+All of it is in a folder that the machine keeps in memory. Most worlds share a DuckDB that stays open, where a crash is
+what a rollback leaves; a share of them has files of its own, and the copy that is made of them at the moment of the
+crash is all that the next process finds.
 """
 
 import os
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -18,13 +19,14 @@ import duckdb
 from sqlalchemy import Engine, create_engine
 
 from domain.ledger import Ledger, LedgerError, Tip
-from indexer.explorer.database import Database
+from indexer.explorer import database as explorer_database
+from indexer.explorer.database import CATALOG, Database
 
 RAM = Path("/dev/shm")
 WORLDS_A_DATABASE = 100
-"""What is deleted in a database in memory is never given back: after so many worlds a new one is made."""
+"""What is deleted in a database makes it slower: after so many worlds a new one is made."""
 
-_connect = duckdb.connect
+_open = explorer_database._open
 
 
 class Disk:
@@ -45,6 +47,11 @@ class Disk:
     def crash(self) -> None:
         """The process that used it is gone at this moment; what it had not committed is lost."""
 
+    def lose_tables(self) -> None:
+        """The explorer's database is gone; the ledger is there."""
+        for path in self.folder.glob("explorer*"):
+            path.unlink()
+
     def let_go(self) -> None:
         """Closes the locks that a process held, as its end does."""
         for entry in Path("/proc/self/fd").iterdir():
@@ -57,6 +64,17 @@ class Disk:
         name = "ledger*" if isinstance(fault, LedgerError) else "explorer*"
         for path in self.folder.glob(name):
             path.unlink()
+
+
+class KeptDisk(Disk):
+    """Its DuckDB stays open, and is emptied by whoever owns it."""
+
+    def __init__(self, folder: Path, empty: Callable[[Disk], None]) -> None:
+        super().__init__(folder)
+        self._empty = empty
+
+    def lose_tables(self) -> None:
+        self._empty(self)
 
 
 class FileDisk(Disk):
@@ -114,7 +132,7 @@ class Cellar:
         self.root = Path(tempfile.mkdtemp(prefix="simulation-", dir=RAM if RAM.is_dir() else None))
         self._chain_id = chain_id
         self._worlds = 0
-        self._memory: duckdb.DuckDBPyConnection | None = None
+        self._kept: duckdb.DuckDBPyConnection | None = None
         self._pristine: dict[str, list[tuple[Any, ...]]] = {}
         self._engines = Engines()
         self._template = self.root / "template"
@@ -128,7 +146,7 @@ class Cellar:
         """An empty disk; DuckDB is reached through `connect` of this module while the block lasts."""
         self._worlds += 1
         folder = self.root / str(self._worlds)
-        disk = FileDisk(folder) if kind == "files" else Disk(folder)
+        disk = FileDisk(folder) if kind == "files" else KeptDisk(folder, self._empty_kept)
         try:
             shutil.copy(self._template / "ledger.db", disk.folder)
             with patch("domain.ledger.database.create_engine", self._engines.create):
@@ -136,15 +154,15 @@ class Cellar:
                     shutil.copy(self._file_template(), disk.database)
                     yield disk
                     return
-                self._empty_memory(disk)
-                with patch.object(duckdb, "connect", self._connect_memory):
+                self._empty_kept(disk)
+                with self._opening(disk):
                     yield disk
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
-        if self._memory is not None:
-            self._memory.close()
+        if self._kept is not None:
+            self._kept.close()
         shutil.rmtree(self.root, ignore_errors=True)
 
     def _file_template(self) -> Path:
@@ -153,26 +171,32 @@ class Cellar:
             Database(path, self._chain_id, threads=1).close()
         return path
 
-    def _connect_memory(self, *_: object, **__: object) -> duckdb.DuckDBPyConnection:
-        assert self._memory is not None
-        return self._memory.cursor()
+    def _opening(self, disk: Disk) -> AbstractContextManager[object]:
+        """While it lasts, to open the disk's database is to reach the one that stays open."""
+        kept = self._kept
+        assert kept is not None
 
-    def _empty_memory(self, disk: Disk) -> None:
-        if self._memory is None or self._worlds % WORLDS_A_DATABASE == 0:
-            self._make_memory(disk)
-        assert self._memory is not None
+        def opened(path: Path, *limits: int) -> duckdb.DuckDBPyConnection:
+            return kept.cursor() if path == disk.database else _open(path, *limits)
+
+        return patch.object(explorer_database, "_open", opened)
+
+    def _empty_kept(self, disk: Disk) -> None:
+        if self._kept is None or self._worlds % WORLDS_A_DATABASE == 0:
+            self._make_kept(disk)
+        assert self._kept is not None
         for table, rows in self._pristine.items():
-            self._memory.execute(f"DELETE FROM {table}")
+            self._kept.execute(f"DELETE FROM {table}")
             if rows:
                 marks = ", ".join("?" * len(rows[0]))
-                self._memory.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+                self._kept.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
 
-    def _make_memory(self, disk: Disk) -> None:
-        if self._memory is not None:
-            self._memory.close()
-        self._memory = _connect(":memory:", config={"threads": 1, "memory_limit": "1GiB"})
-        self._memory.execute("SET GLOBAL TimeZone = 'UTC'")
-        with patch.object(duckdb, "connect", self._connect_memory):
+    def _make_kept(self, disk: Disk) -> None:
+        if self._kept is not None:
+            self._kept.close()
+        self._kept = _open(self.root / f"kept-{self._worlds}.duckdb", 1024, 1)
+        with self._opening(disk):
             Database(disk.database, self._chain_id).close()
-        tables = self._memory.execute("SELECT schema_name || '.' || table_name FROM duckdb_tables()").fetchall()
-        self._pristine = {name: self._memory.execute(f"FROM {name}").fetchall() for (name,) in tables}
+        found = f"FROM duckdb_tables() SELECT schema_name, table_name WHERE database_name = '{CATALOG}'"
+        tables = [f"{CATALOG}.{schema}.{table}" for schema, table in self._kept.execute(found).fetchall()]
+        self._pristine = {name: self._kept.execute(f"FROM {name}").fetchall() for name in tables}

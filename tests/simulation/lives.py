@@ -30,7 +30,9 @@ class Lives:
         self.is_early = False
         self.count = 0
         self.fault: BaseException | None = None
-        self.begins: Callable[[], None] = lambda: None
+        self.begins: Callable[[], None] = _nothing
+        self.between: Callable[[], None] = _nothing
+        """What is done once, when the process has ended and before the next begins."""
         self._loop = loop
         self._disk = disk
         self._chance = chance
@@ -60,12 +62,15 @@ class Lives:
             if isinstance(self._disk, FileDisk) and self.damages and not self.damaged:
                 self.damaged = True
                 self._trace.tell(self._disk.damage(self._chance))
+            between, self.between = self.between, _nothing
+            between()
             await asyncio.sleep(self._chance.uniform(0.1, RESTART_S_MAX))
 
-    def stop(self) -> None:
-        """Ends the process in order, as an operator does."""
+    async def stop(self) -> None:
+        """Ends the process in order, as an operator does; returns when it is gone."""
         if self._life is not None:
             self._life.cancel()
+            await asyncio.wait((self._life,))
 
     async def _live(self, machine: Machine) -> None:
         self._life = asyncio.create_task(machine.run())
@@ -112,3 +117,7 @@ class Lives:
         self._trace.tell(f"life {self.count} is killed at {where}")
         if self._life is not None:
             self._loop.call_soon(self._life.cancel)
+
+
+def _nothing() -> None:
+    """Nothing is to be done."""

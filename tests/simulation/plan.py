@@ -5,15 +5,15 @@ little finds less than many in which few things go very wrong.
 """
 
 import random
-from typing import Literal
+from typing import Literal, get_args
 
 from msgspec import Struct
 
 from tests.simulation.lies import OF_BLOCKS, OF_RECEIPTS
 from tests.simulation.network import TROUBLES
 
-Ending = Literal["level", "deep reorg", "wrong chain"]
-Disk = Literal["memory", "files"]
+Ending = Literal["level", "restarted", "tables lost", "deep reorg", "wrong chain"]
+Disk = Literal["kept", "files"]
 
 FINALITIES = ("depth:1", "depth:2", "depth:4", "depth:7", "finalized", "safe")
 
@@ -47,7 +47,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     """How long a thread's work takes at most, and below, how long it takes to show what is new."""
     show_s: float = 0.01
     looks: int = 4
-    disk: Disk = "memory"
+    disk: Disk = "kept"
     damages: bool = False
     ending: Ending = "level"
     batch_blocks: int = 5
@@ -65,7 +65,7 @@ def plan(seed: int) -> Plan:
     chance = random.Random(f"plan {seed}")
     lies = chance.choice((0.0, 0.0, 0.1, 0.4))
     kinds = [lie.__name__ for lie in (*OF_RECEIPTS, *OF_BLOCKS)]
-    disk: Disk = "files" if chance.random() < 1 / 16 else "memory"
+    disk: Disk = "files" if chance.random() < 1 / 16 else "kept"
     finality = chance.choice(FINALITIES)
     return Plan(
         seed=seed,
@@ -95,7 +95,7 @@ def plan(seed: int) -> Plan:
         looks=chance.randint(1, 3),
         disk=disk,
         damages=disk == "files" and chance.random() < 0.5,
-        ending=chance.choices(("level", "deep reorg", "wrong chain"), (18, 1, 1))[0],
+        ending=chance.choices(get_args(Ending), (14, 2, 2, 1, 1))[0],
         batch_blocks=chance.choice((1, 3, 10)),
         batch_events=chance.choice((1, 20, 20_000)),
     )

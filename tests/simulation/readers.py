@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
-from indexer.explorer import Explorer
+from indexer.explorer import Explorer, Page
 from indexer.explorer.rows import Head
 from tests.simulation.chain import Block, Chain
 from tests.simulation.oracle import TABLES, Tables, text
@@ -62,7 +62,7 @@ class Reader:
         block = self._named(head.hash)
         expected = block.tables if block else Tables()
         for table in tables:
-            shown = getattr(explorer.queries, table)(limit=PAGE).rows
+            shown = _all_pages(getattr(explorer.queries, table))
             wanted = getattr(expected, table)
             if table == "blocks":
                 wanted = {n: row for n, row in wanted.items() if self._is_kept(row, n, head)}
@@ -107,6 +107,15 @@ class Reader:
 
 def level(chain: Chain, head: Head) -> bool:
     return head.hash == text(chain.head.hash)
+
+
+def _all_pages(ask: Callable[..., Page[Any]]) -> list[Any]:
+    page = ask(limit=PAGE)
+    rows = list(page.rows)
+    while page.next is not None:
+        page = ask(after=page.next, limit=PAGE)
+        rows += page.rows
+    return rows
 
 
 def _is_on(block: Block, below: Block) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -43,6 +44,7 @@ class Outcome(Struct, frozen=True):
     lives: int
     reorgs: int
     looks: int
+    requests_at_end: int
     seconds: float
 
 
@@ -76,6 +78,8 @@ class World:
         self.reader = Reader(self.chain)
         self.lives.begins = self.reader.begins
         self.wrong: Wrong | None = None
+        self.requests_before_end = 0
+        self.at_end: Callable[[], None] = lambda: None
         self._ends: asyncio.Future[None] | None = None
 
     def live(self) -> Outcome:
@@ -94,6 +98,7 @@ class World:
             lives=self.lives.count,
             reorgs=self.chain.reorgs,
             looks=self.reader.looks,
+            requests_at_end=self.network.requests - (self.requests_before_end or self.network.requests),
             seconds=self.loop.time(),
         )
 
@@ -125,17 +130,17 @@ class World:
         calm(self.network, self.providers)
         self.trace.tell(f"calm, the chain ends with block {self.chain.head.number}")
         await self._unless_over(self._come_level(), living)
-        explorer = self.lives.explorer
-        assert explorer is not None
-        self.reader.look(explorer)
-        self.reader.look_back(explorer)
+        self._look_at_all()
+        self.at_end()
 
     async def _finish(self, living: asyncio.Task[None]) -> None:
         """How this world ends, if not well: with the right reason, and with the final data untouched."""
-        if self.plan.ending == "wrong chain":
+        if self.plan.ending in ("restarted", "tables lost"):
+            await self._begin_again(living)
+        elif self.plan.ending == "wrong chain":
             for provider in self.providers:
                 provider.chain_id += 1
-            self.lives.stop()
+            await self.lives.stop()
             await self._ends_with(WrongChain, living)
         elif self.plan.ending == "deep reorg" and self.chain.floor > self.chain.first:
             depth = self.chain.head.number - self.chain.floor + 1
@@ -143,6 +148,21 @@ class World:
             self.trace.tell(f"{depth} blocks replaced, one of them final")
             calm(self.network, self.providers)
             await self._ends_with(DeepReorg, living)
+
+    async def _begin_again(self, living: asyncio.Task[None]) -> None:
+        """Another process shows the same, and does not ask the chain for what the ledger has."""
+        self.requests_before_end = self.network.requests
+        if self.plan.ending == "tables lost":
+            self.lives.between = self.disk.lose_tables
+        await self.lives.stop()
+        await self._unless_over(self._come_level(), living)
+        self._look_at_all()
+
+    def _look_at_all(self) -> None:
+        explorer = self.lives.explorer
+        assert explorer is not None
+        self.reader.look(explorer)
+        self.reader.look_back(explorer)
 
     async def _ends_with(self, kind: type[Exception], living: asyncio.Task[None]) -> None:
         done, _ = await asyncio.wait((living,), timeout=LEVEL_WITHIN_S)
@@ -237,9 +257,12 @@ class Worlds:
         self._deployment = sample_deployment()
         self._cellar = Cellar(self._deployment.chain_id)
 
-    def live(self, plan: Plan) -> Outcome:
+    def live(self, plan: Plan, at_end: Callable[[], None] = lambda: None) -> Outcome:
+        """`at_end` is called while the process is level with the chain."""
         with self._cellar.disk(plan.disk) as disk:
-            return World(plan, disk, self._deployment).live()
+            world = World(plan, disk, self._deployment)
+            world.at_end = at_end
+            return world.live()
 
     def __enter__(self) -> "Worlds":
         logging.disable(logging.ERROR)
