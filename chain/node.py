@@ -69,6 +69,10 @@ class Node:
         """Those that serve the role, the fallbacks last."""
         return self._pool.providers(role)
 
+    async def survey(self) -> dict[str, ChainError | None]:
+        """What is wrong with each provider, by name; None where all is well."""
+        return await self._pool.survey()
+
     def vet_with(self, check: Callable[[Rpc], Awaitable[None]]) -> None:
         """Where there are several providers, lets only those answer that pass the check: it raises WrongChain."""
         self._pool.check = check

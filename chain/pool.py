@@ -88,6 +88,14 @@ class Pool:
         finally:
             provider.leases -= 1
 
+    async def survey(self) -> dict[str, ChainError | None]:
+        """Probes every provider, at once."""
+        told = await asyncio.gather(*[each.probe() for each in self._providers], return_exceptions=True)
+        return {
+            each.name: error if isinstance(error, ChainError) else None
+            for each, error in zip(self._providers, told, strict=True)
+        }
+
     async def close(self) -> None:
         for provider in self._providers:
             provider.health.close()

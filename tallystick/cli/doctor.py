@@ -65,6 +65,7 @@ async def check_chain(settings: ChainSettings, path: Path) -> list[Finding]:
     ]
     node = Node(settings)
     try:
+        found += await check_providers(node)
         chain_id = int(await node.call("eth_chainId", []), 16)
         code = await node.call("eth_getCode", ["0x" + deployment.coordinator.hex(), "latest"])
     except ChainError as fault:
@@ -81,6 +82,19 @@ async def check_chain(settings: ChainSettings, path: Path) -> list[Finding]:
         detail = f"no coordinator at 0x{deployment.coordinator.hex()} on chain {chain_id}"
         return [*found, Finding("chain", "fault", detail, "the chain was reset: deploy again")]
     return [*found, Finding("chain", "ok", f"{node.place}: chain {chain_id}, coordinator in place")]
+
+
+async def check_providers(node: Node) -> list[Finding]:
+    """Where there are several, each as it stands: the others go on without one that is away or of another chain."""
+    survey = await node.survey()
+    if len(survey) == 1:
+        return []
+    return [
+        Finding(f"provider {name}", "ok", "answers")
+        if error is None
+        else Finding(f"provider {name}", "note", str(error), "correct it in [[chain.providers]], or leave it out")
+        for name, error in survey.items()
+    ]
 
 
 def _table(findings: list[Finding]) -> Table:

@@ -307,6 +307,13 @@ async def test_a_node_that_said_when_to_come_back_is_not_asked_before(
     assert [each.getMessage().partition(":")[0] for each in caplog.records] == ["provider http"], "and that is told"
 
 
+async def test_a_survey_tells_how_each_provider_stands(node: Node, first: Proxy) -> None:
+    first.status = 503
+    (ill, well) = (await node.survey()).items()
+    assert (ill[0], well) == ("first", ("second", None))
+    assert "answers with status 503" in str(ill[1])
+
+
 async def test_errors_requests_and_retries_are_counted_by_kind(first: Proxy) -> None:
     first.status = 503
     async with Node(impatient(first.url)) as node:
