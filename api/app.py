@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from api.content import gateway
 from api.explorer.conditional import ByHead
-from api.explorer.routes import Reader
+from api.explorer.reading import Reader
 from api.explorer.routes import router as explorer_router
 from api.observing import Counting, Metrics, name_answer
 from api.pages import docs, probes

@@ -62,5 +62,5 @@ def unseal(cursor: str, question: str) -> Place:
 def check_ground(place: Place, queries: Queries) -> None:
     """Raises GroundMoved when the head at which the walk began is no longer part of the chain."""
     block = queries.block(place.head) if place.head >= 0 else None
-    if block is not None and block.hash != place.head_hash:
+    if block is not None and place.head_hash and block.hash != place.head_hash:
         raise GroundMoved(f"block {place.head} was {place.head_hash} when the walk began and is {block.hash} now")

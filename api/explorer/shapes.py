@@ -1,8 +1,8 @@
 """What readers of the explorer get: one struct a table, and the envelope around every answer."""
 
-from typing import Annotated, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from api.rendering import Time, TimeMs, Wei, Word
 from indexer.explorer.rows import JobState, NodeState, ReceiptState
@@ -11,10 +11,14 @@ Item = TypeVar("Item")
 
 
 class HeadOut(Struct, frozen=True):
-    """What the answer knows: the newest block shown, its time, and the newest that cannot change any more."""
+    """What the answer knows: the newest block shown, its time, and the newest that cannot change any more.
+
+    With `as_of`, the first three are those of the block asked for: hash and time are null if it is final and had
+    nothing of ours, as such blocks are not kept.
+    """
 
     number: int
-    hash: str
+    hash: str | None
     at: Time | None
     final: int
     final_hash: str
@@ -42,6 +46,50 @@ class BlockOut(Struct, frozen=True):
     timestamp: Time
     transactions: int
     events: int
+    is_final: bool
+
+
+class TransactionOut(Struct, frozen=True):
+    """A transaction that touched us. Its value is null where the blocks are checked by their bloom filter only."""
+
+    hash: str
+    block: int
+    index: int
+    timestamp: Time
+    sender: str
+    recipient: str | None
+    value: Wei | None
+    gas_used: int
+    fee: Wei
+    succeeded: bool
+    is_final: bool
+
+
+class EventOut(Struct, frozen=True):
+    """A decoded log. Among its arguments, amounts are decimal text and bytes are `0x` text."""
+
+    block: int
+    log_index: int
+    tx_hash: str
+    contract: str
+    name: str
+    args: dict[str, Any]
+    job_id: str | None
+    is_final: bool
+
+
+class AccountOut(Struct, frozen=True):
+    """An address's books: what it ordered is in escrow, spent or refunded; what it earned is credit or withdrawn."""
+
+    address: str
+    ordered: Wei
+    open_escrow: Wei
+    credit: Wei
+    spent: Wei
+    refunded: Wei
+    earned: Wei
+    withdrawn: Wei
+    block: int
     is_final: bool
 
 
@@ -179,27 +227,3 @@ class StatsOut(Struct, frozen=True):
     credit: Wei
     stakes: Wei
     earned: Wei
-
-
-class BooksOut(Struct, frozen=True):
-    """Money after a block, as one side has it."""
-
-    open_escrow: Wei
-    credit: Wei
-    stakes: Wei
-
-
-class ReconciliationOut(Struct, frozen=True):
-    """The index's books beside the contracts' own at the same block, and the balances that must cover them.
-
-    `balanced` is true when figures agree and balances cover them; ether that was forced in is surplus.
-    """
-
-    block: int
-    hash: str
-    balanced: bool
-    indexed: BooksOut
-    contracts: BooksOut
-    coordinator_balance: Wei
-    registry_balance: Wei
-    surplus: Annotated[str, Meta(pattern="^-?[0-9]+$")]

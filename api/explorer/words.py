@@ -1,33 +1,37 @@
 """Rows of the index to the explorer's JSON: pure, no HTTP."""
 
+import msgspec
+
 from api.explorer.shapes import (
+    AccountOut,
     BlockOut,
-    BooksOut,
+    EventOut,
     HeadOut,
     JobOut,
     ModelOut,
     NodeOut,
     OfferOut,
     ReceiptOut,
-    ReconciliationOut,
     StatsOut,
+    TransactionOut,
 )
 from api.rendering import iso_of_s, render
-from api.service.ports import Books
 from indexer.explorer.rows import (
+    AccountRow,
     BlockRow,
+    EventRow,
     Head,
     JobRow,
     ModelRow,
     NodeRow,
     ReceiptRow,
-    ReconciliationRow,
     StatsRow,
+    TransactionRow,
 )
 
 
 def head_out(head: Head) -> HeadOut:
-    return render(head, HeadOut, at=iso_of_s(head.at) if head.at else None)
+    return render(head, HeadOut, hash=head.hash or None, at=iso_of_s(head.at) if head.at else None)
 
 
 def block_out(row: BlockRow) -> BlockOut:
@@ -36,6 +40,19 @@ def block_out(row: BlockRow) -> BlockOut:
 
 def job_out(row: JobRow) -> JobOut:
     return render(row, JobOut, job_id=str(row.job_id))
+
+
+def transaction_out(row: TransactionRow) -> TransactionOut:
+    return render(row, TransactionOut)
+
+
+def event_out(row: EventRow) -> EventOut:
+    job = None if row.job_id is None else str(row.job_id)
+    return render(row, EventOut, args=msgspec.json.decode(row.args), job_id=job)
+
+
+def account_out(row: AccountRow) -> AccountOut:
+    return render(row, AccountOut)
 
 
 def receipt_out(row: ReceiptRow) -> ReceiptOut:
@@ -52,18 +69,3 @@ def model_out(row: ModelRow) -> ModelOut:
 
 def stats_out(row: StatsRow) -> StatsOut:
     return render(row, StatsOut)
-
-
-def reconciliation_out(row: ReconciliationRow, books: Books) -> ReconciliationOut:
-    agree = (row.open_escrow, row.credit, row.stakes) == (books.open_escrow, books.credit, books.stakes)
-    surplus = books.coordinator_balance - books.open_escrow - books.credit
-    return ReconciliationOut(
-        block=row.block,
-        hash=row.hash,
-        balanced=agree and surplus >= 0 and books.registry_balance >= books.stakes,
-        indexed=render(row, BooksOut),
-        contracts=render(books, BooksOut),
-        coordinator_balance=str(books.coordinator_balance),
-        registry_balance=str(books.registry_balance),
-        surplus=str(surplus),
-    )

@@ -14,20 +14,18 @@ from .errors import (
     OtherDatabase,
 )
 from .explorer import Explorer, holds, reached
+from .filters import EventFilter, JobFilter, ModelFilter, NodeFilter, ReceiptFilter, TransactionFilter
 from .listing import Page
-from .queries import (
-    EventFilter,
-    JobFilter,
-    ModelFilter,
-    NodeFilter,
-    Queries,
-    ReceiptFilter,
-    TransactionFilter,
-)
+from .moments import BadMoment, BeingFolded, BeyondHead, DroppedBlock, UnknownBlock
+from .queries import Queries
 from .rebuilding import Rebuilt, rebuild, upgrade
+from .soundness import Gap, Soundness
 
 __all__ = [
     "BadCursor",
+    "BadMoment",
+    "BeingFolded",
+    "BeyondHead",
     "BlockDigest",
     "DatabaseDamaged",
     "DatabaseFailed",
@@ -35,9 +33,11 @@ __all__ = [
     "DatabaseInUse",
     "Difference",
     "Digest",
+    "DroppedBlock",
     "EventFilter",
     "Explorer",
     "ExplorerError",
+    "Gap",
     "JobFilter",
     "LedgerBehind",
     "ModelFilter",
@@ -48,8 +48,10 @@ __all__ = [
     "Queries",
     "Rebuilt",
     "ReceiptFilter",
+    "Soundness",
     "TableDigest",
     "TransactionFilter",
+    "UnknownBlock",
     "digest_at",
     "digest_of_chain",
     "digest_of_file",

@@ -5,11 +5,21 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import duckdb
-from msgspec import Struct
 from msgspec.structs import asdict
 
 from .aggregates import ACCOUNTS, JOBS, MODELS, NODES, RECEIPTS
 from .database import Shelf
+from .digests import BlockDigest, digest_at
+from .filters import (
+    EventFilter,
+    Filter,
+    JobFilter,
+    ModelFilter,
+    NodeFilter,
+    ReceiptFilter,
+    SampleFilter,
+    TransactionFilter,
+)
 from .listing import At, Order, Page, one, page
 from .moments import Moment, Present, moment, present
 from .pasts import Pasts
@@ -22,19 +32,17 @@ from .rows import (
     Head,
     IntegrityRow,
     JobRow,
-    JobState,
     ModelRow,
     NodeRow,
-    NodeState,
     ParkedRow,
     ReceiptRow,
-    ReceiptState,
     ReconciliationRow,
     ReorgRow,
     SampleRow,
     StatsRow,
     TransactionRow,
 )
+from .soundness import Soundness, integrity_of, read_soundness, reorgs_of
 from .stats import Incidents, read_incidents, read_stats, read_stats_at
 from .table import Table
 from .tables import OVERLAID
@@ -54,52 +62,6 @@ _PARKED = Order(PARKED, ("block", "log_index"))
 _SAMPLES = Order(NODE_SAMPLES, ("sampled_at", "node"))
 _REORGS = Order(REORGS, ("reorg",))
 _INTEGRITY = Order(INTEGRITY, ("first",))
-
-
-class Filter(Struct, frozen=True):
-    """Rows whose columns equal every value that is given."""
-
-
-class JobFilter(Filter, frozen=True):
-    state: JobState | None = None
-    controller: str | None = None
-    worker: str | None = None
-    model_id: str | None = None
-    prompt_cid: str | None = None
-    requested_tx: str | None = None
-
-
-class ReceiptFilter(Filter, frozen=True):
-    state: ReceiptState | None = None
-    worker: str | None = None
-    controller: str | None = None
-    model_id: str | None = None
-
-
-class NodeFilter(Filter, frozen=True):
-    state: NodeState | None = None
-
-
-class ModelFilter(Filter, frozen=True):
-    is_active: bool | None = None
-    model_cid: str | None = None
-
-
-class TransactionFilter(Filter, frozen=True):
-    block: int | None = None
-    sender: str | None = None
-    recipient: str | None = None
-
-
-class SampleFilter(Filter, frozen=True):
-    node: str | None = None
-
-
-class EventFilter(Filter, frozen=True):
-    block: int | None = None
-    job_id: int | None = None
-    name: str | None = None
-    tx_hash: str | None = None
 
 
 class Queries:
@@ -198,6 +160,25 @@ class Queries:
 
     def integrity(self, after: str | None = None, limit: int = LIMIT) -> Page[IntegrityRow]:
         return self._page(_INTEGRITY, None, after, limit)
+
+    def soundness(self) -> Soundness:
+        """What was checked of all blocks, and where that leaves a gap."""
+        with self._shelf.moment() as cursor:
+            return read_soundness(cursor)
+
+    def integrity_of(self, number: int) -> IntegrityRow | None:
+        """What was checked of a block; None while its range is open, or if there is none."""
+        with self._shelf.reading() as cursor:
+            return integrity_of(cursor, number)
+
+    def reorgs_of(self, number: int) -> tuple[ReorgRow, ...]:
+        with self._shelf.reading() as cursor:
+            return reorgs_of(cursor, number)
+
+    def digest(self, number: int | None = None) -> BlockDigest | None:
+        """The newest digest on record, or that of block `number`."""
+        with self._shelf.moment() as cursor:
+            return digest_at(cursor, number)
 
     def stats(self) -> StatsRow:
         """Counted once a change, however many ask; for an earlier block, from these by what changed since."""
