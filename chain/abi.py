@@ -4,8 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eth_abi.abi import decode, encode
-from eth_abi.exceptions import DecodingError, EncodingError
 from msgspec import Struct
 
 from chain.errors import BadArguments, Garbled
@@ -21,6 +19,9 @@ class Function(Struct, frozen=True):
     selector: bytes
 
     def call_data(self, *arguments: Any) -> bytes:
+        from eth_abi.abi import encode  # slow to import: who only reads events does without
+        from eth_abi.exceptions import EncodingError
+
         try:
             return self.selector + encode(self.inputs, arguments)
         except (EncodingError, ValueError, TypeError, OverflowError) as fault:
@@ -28,6 +29,9 @@ class Function(Struct, frozen=True):
 
     def result(self, data: bytes) -> Any:
         """The one value returned, or the tuple of them; a struct as a dict with names in our spelling."""
+        from eth_abi.abi import decode
+        from eth_abi.exceptions import DecodingError
+
         try:
             values = decode([_raw_type(each) for each in self.outputs], data)
         except (DecodingError, OverflowError) as fault:

@@ -3,8 +3,6 @@
 from typing import Any
 
 import msgspec
-from eth_abi.abi import decode
-from eth_abi.exceptions import DecodingError
 from msgspec import Struct
 
 from chain import limits
@@ -92,6 +90,9 @@ def exceeding(said: str, limit: Limit) -> ChainError:
 
 def revert_reason(data: object) -> str:
     """The text in a revert's return data: of `Error(string)`, of a panic, or else the selector of a custom error."""
+    from eth_abi.abi import decode  # slow to import, and hardly ever wanted
+    from eth_abi.exceptions import DecodingError
+
     raw = _raw(data)
     try:
         if raw.startswith(ERROR_SELECTOR):

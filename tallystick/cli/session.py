@@ -6,12 +6,14 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.console import Console
 
 from tallystick.settings import Sources, read_sources
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 ROOMS = frozenset({"api", "chain", "content", "domain", "indexer", "receipts", "wallet", "worker"})
 
@@ -28,9 +30,13 @@ class Session:
 
     def __init__(self, config: Path | None, environ: Mapping[str, str], debug: bool) -> None:
         self._config, self.environ, self.debug = config, environ, debug
-        self.console = Console(highlight=False)
-        if not self.console.is_terminal:
-            self.console = Console(highlight=False, width=WIDTH_WITHOUT_TERMINAL)
+
+    @cached_property
+    def console(self) -> "Console":
+        from rich.console import Console  # slow to import: not every command shows tables
+
+        console = Console(highlight=False)
+        return console if console.is_terminal else Console(highlight=False, width=WIDTH_WITHOUT_TERMINAL)
 
     @cached_property
     def sources(self) -> Sources:

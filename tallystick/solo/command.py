@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import click
 
+from indexer.lean import be_lean
 from tallystick.solo.running import Order, Progress, index, opened
 from tallystick.solo.telling import last_line, showing
 
@@ -15,6 +16,7 @@ from tallystick.solo.telling import last_line, showing
 async def run(order: Order) -> None:
     """Raises what no waiting will mend. However it ends, what was indexed stays, and the next run goes on there."""
     began = time.monotonic()
+    be_lean()
     async with opened(order) as (node, ground, store), _interruptible():
         progress = Progress(order.subject.first, ground.head)
         async with showing(progress):
