@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from chain.node import Node
 from domain.ledger.tip import Position
 from tests.chain.lab import STRANGER, Lab, impatient
 from tests.chain.listening import Listener, following
+from tests.chain.proxy import Proxy
 
 
 @pytest_asyncio.fixture
@@ -126,6 +128,84 @@ async def test_a_shorter_chain_with_other_blocks_is_followed_at_once(lab: Lab, q
         await lab.revert(before)
         await lab.claim(8, 9)
         await heard.until(lambda: heard.jobs == [1, 8, 9])
+
+
+@pytest.mark.parametrize("level", ["root", "bloom"])
+async def test_a_shorter_chain_with_more_logs_leaves_no_trace_of_the_longer(
+    lab: Lab, devnet: Devnet, level: str
+) -> None:
+    await lab.claim(1)
+    before = await lab.snapshot()
+    for job_id in (2, 3, 4, 5):
+        await lab.claim(job_id)
+    async with following(lab, devnet.url, level=level) as heard:
+        await heard.until_at(5)
+        await lab.revert(before)
+        await lab.claim(20, 30, 40, repeat=3)
+        await heard.until(lambda: heard.jobs == [1, 22, 21, 20, 32, 31, 30, 42, 41, 40])
+        assert [block.hash for block in heard.blocks] == await chain_of(lab, 2)
+
+
+@pytest.mark.parametrize("level", ["root", "bloom"])
+async def test_a_reorg_of_empty_blocks_is_a_reorg(lab: Lab, devnet: Devnet, level: str) -> None:
+    await lab.claim(1)
+    await lab.mine(3)
+    async with following(lab, devnet.url, level=level) as heard:
+        await heard.until_at(4)
+        old = tuple(block.hash for block in heard.blocks[3:])
+        await lab.reorganise(2)
+        await lab.mine()
+        await heard.until_at(5)
+        assert [block.hash for block in heard.blocks] == await chain_of(lab, 5)
+        assert heard.reorgs == [Reorganised(3, old)]
+        assert heard.jobs == [1]
+
+
+@pytest.mark.parametrize("level", ["root", "bloom"])
+async def test_a_reorg_in_the_middle_of_a_range_is_read_as_the_chain_is_then(
+    lab: Lab, proxy: Proxy, level: str
+) -> None:
+    for job_id in range(1, 61):
+        await lab.claim(job_id)
+    settings = {"finality": "depth:50", "batch_blocks": 2, "batches_ahead": 1, "request_timeout_s": 20}
+    held = asyncio.Event()
+
+    def hold(method: str, params: list[Any], result: Any) -> Any:
+        if method.startswith("eth_getBlockBy") and params[0] == hex(25) and not held.is_set():
+            held.set()
+            proxy.awake.clear()
+        return result
+
+    proxy.lie = hold
+    async with following(lab, proxy.url, level=level, **settings) as heard:
+        await asyncio.wait_for(held.wait(), 10)
+        await lab.reorganise(45, 777)
+        proxy.awake.set()
+        await heard.until(lambda: heard.head == 60 and heard.jobs == [*range(1, 16), 777])
+        assert [block.hash for block in heard.blocks] == await chain_of(lab, 60)
+
+
+async def test_a_tag_of_another_fork_makes_nothing_final(lab: Lab, proxy: Proxy) -> None:
+    await lab.mine(3)
+    other = await lab.node.call("eth_getBlockByNumber", ["0x3", False])
+    await lab.reorganise(1, 7)
+    await lab.mine(2)
+    proxy.lie = lambda _method, params, result: other if params[:1] == ["finalized"] else result
+    async with following(lab, proxy.url, finality="finalized") as heard:
+        await heard.until_at(5)
+        await lab.mine()
+        await heard.until_at(6)
+        doubts = [each.evidence.doubts for each in heard.news if isinstance(each, Extended) and each.evidence]
+        assert "its finalized block 3 is" in str(doubts)
+        assert heard.final is None
+
+
+async def test_a_follower_says_when_it_is_level_with_the_chain(lab: Lab, quick: Node) -> None:
+    await lab.mine(30)
+    async with Listener(follower(lab, quick)) as heard:
+        assert not heard.follower.is_level
+        await heard.until(lambda: heard.follower.is_level)
+        assert heard.head == 30
 
 
 async def test_following_goes_on_from_where_it_was_stopped(lab: Lab, devnet: Devnet) -> None:
