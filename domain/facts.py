@@ -353,7 +353,19 @@ class BlocksChecked(Fact, frozen=True, tag="chain.checked"):
     doubts: tuple[str, ...] = ()
 
 
+class ParkedDropped(Fact, frozen=True, tag="parked.dropped"):
+    """An operator decided that a parked fact has no consequences, for good. `reason` is what it was parked for.
+
+    `dropped_at` is Unix ms.
+    """
+
+    block: int
+    log_index: int
+    reason: str
+    dropped_at: int
+
+
 AnyFact = (
     ChainFact | BlockFinalised | ReceiptPublished | JobOrdered | TransactionSigned | TransactionNumbered
-    | TelemetrySampled | ChainReorganised | BlocksChecked
+    | TelemetrySampled | ChainReorganised | BlocksChecked | ParkedDropped
 )  # fmt: skip

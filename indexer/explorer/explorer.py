@@ -11,6 +11,7 @@ from domain.ledger import Ledger, Snapshot, Tip
 
 from .batches import Batch, Stored, batches
 from .database import Database, Shelf
+from .decisions import dropped
 from .digests import Digests, base_of
 from .errors import LedgerBehind
 from .feeding import feed
@@ -64,7 +65,8 @@ class Explorer:
         self._limits = (memory_limit_mib, threads)
         self._turn = threading.RLock()
         self._waiters = Waiters()
-        self._projection = Projection(Totals())
+        self.dropped = dropped(ledger, tip.chain_id)
+        self._projection = Projection(Totals(), self.dropped)
         self._history = History(history_blocks)
         self._overlay = Overlay(self._projection.recent, self._history)
         self._digests = Digests()
@@ -144,7 +146,7 @@ class Explorer:
         """Shows `database`, which holds the same position, in place of the one before. Only while `paused`."""
         with database.writing() as cursor:
             totals = final_totals(cursor)
-            projection = Projection(totals)
+            projection = Projection(totals, self.dropped)
             history = self._history.beside()
             overlay = Overlay(projection.recent, history)
             overlay.settle(cursor, self._progress.final_number, self._progress.final_number)

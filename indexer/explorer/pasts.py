@@ -17,6 +17,7 @@ from domain.ledger import Ledger
 
 from .batches import batches
 from .database import Database
+from .decisions import dropped
 from .folds import Totals
 from .moments import BeingFolded
 from .progress import Progress, advanced, with_head, write_progress
@@ -131,7 +132,7 @@ class Pasts:
                 past.close()
 
     def _fold(self, past: Past, database: Database) -> None:
-        progress, projection = Progress(), Projection(Totals())
+        progress, projection = Progress(), Projection(Totals(), dropped(self._ledger, self._sources.chain_id))
         for batch in batches(self._ledger, self._sources, 0, BATCH_EVENTS):
             blocks = tuple(block for block in batch.blocks if block.number <= past.number)
             known = replace(batch, blocks=blocks, rows=())

@@ -1,6 +1,7 @@
 """Blocks to rows: the rows that they touch are loaded, the fold runs in memory, and what changed goes out."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import cast
 
 import duckdb
@@ -9,6 +10,7 @@ from msgspec import Struct
 from domain.facts import BlockFinalised
 
 from .batches import Batch
+from .decisions import Place
 from .folds import KEYS, Books, Key, Poison, Totals, fold_block, touched
 from .recent import Recent
 from .rows import BlockRow, JobRow, Row
@@ -17,6 +19,8 @@ from .tables import TABLE_OF
 
 Load = Callable[[type[Row], Collection[Key]], list[Row]]
 """Rows as they stand before the fold, by kind and keys."""
+
+NONE_DROPPED: Mapping[Place, str] = MappingProxyType({})
 
 
 class Folded(Struct, frozen=True):
@@ -34,15 +38,25 @@ class Folded(Struct, frozen=True):
         return self.books.totals
 
 
-def fold_blocks(blocks: Sequence[BlockFinalised], totals: Totals, load_rows: Load, *, history: bool = False) -> Books:
-    """The books after these blocks. A fact that breaks its rule is parked: all the others are folded without it."""
+def fold_blocks(
+    blocks: Sequence[BlockFinalised],
+    totals: Totals,
+    load_rows: Load,
+    *,
+    history: bool = False,
+    dropped: Mapping[Place, str] = NONE_DROPPED,
+) -> Books:
+    """The books after these blocks. A fact that breaks its rule is parked: all the others are folded without it.
+
+    Those that were `dropped` by decision are parked in any case.
+    """
     names = touched(blocks)
     before: list[Row] = []
     for kind, keys in names.first().items():
         before += load_rows(kind, keys)
     for kind, keys in names.then([row for row in before if isinstance(row, JobRow)]).items():
         before += load_rows(kind, keys)
-    skipped: dict[tuple[int, int], str] = {}
+    skipped = dict(dropped)
     while True:
         books = Books(totals, history=history, skipped=skipped)
         books.know(before)
@@ -61,9 +75,10 @@ class Projection:
     When a batch can not be written, what is known here is wrong: `reset` it to what was.
     """
 
-    def __init__(self, totals: Totals) -> None:
+    def __init__(self, totals: Totals, dropped: Mapping[Place, str] = NONE_DROPPED) -> None:
         self.recent = Recent()
         self.totals = totals
+        self._dropped = dropped
 
     def reset(self, totals: Totals) -> None:
         """Back to what is written, whose totals are these."""
@@ -73,7 +88,11 @@ class Projection:
     def fold(self, cursor: duckdb.DuckDBPyConnection, batch: Batch, *, history: bool = False) -> Folded:
         """The batch upon the final rows; `cursor` reads those that are not in memory."""
         books = fold_blocks(
-            batch.blocks, self.totals, lambda kind, keys: self.recent.load(cursor, kind, keys), history=history
+            batch.blocks,
+            self.totals,
+            lambda kind, keys: self.recent.load(cursor, kind, keys),
+            history=history,
+            dropped=self._dropped,
         )
         self.recent.keep(books.changes())
         self.totals = books.totals

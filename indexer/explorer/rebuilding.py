@@ -7,6 +7,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -14,6 +15,7 @@ from domain.faultpoints import reach
 
 from .batches import Batch, batches
 from .database import Database
+from .decisions import dropped
 from .digest import Difference, differences
 from .errors import OtherDatabase
 from .explorer import Explorer
@@ -50,6 +52,9 @@ def rebuild(explorer: Explorer, report: Report = lambda _position, _of: None) ->
             reach("rebuild.caught_up")
             with explorer.database.reading() as before, database.reading() as after:
                 found = tuple(differences(before, after))
+                kept = None if found else before.execute("FROM final.digests").arrow()
+            if kept is not None:
+                _keep_digests(database, kept)
             explorer.adopt(database)
     except BaseException:
         database.close()
@@ -107,8 +112,9 @@ def _build(explorer: Explorer, beside: Path, report: Report) -> None:
 
 
 def _catch_up(explorer: Explorer, database: Database, upto: int | None, report: Report) -> None:
+    decided = dropped(explorer.ledger, explorer.sources.chain_id)
     with database.reading() as cursor:
-        progress, projection = read_progress(cursor), Projection(final_totals(cursor))
+        progress, projection = read_progress(cursor), Projection(final_totals(cursor), decided)
 
     def fold(batch: Batch) -> Folded:
         with database.reading() as cursor:
@@ -128,6 +134,15 @@ def _catch_up(explorer: Explorer, database: Database, upto: int | None, report: 
     )
     if last:
         commit(fold(last))
+
+
+def _keep_digests(database: Database, digests: Any) -> None:
+    """Where nothing differs, the digests that were kept before hold for the new tables too."""
+    with database.writing() as cursor:
+        cursor.execute("DELETE FROM final.digests")
+        cursor.register("kept", digests)
+        cursor.execute("INSERT INTO final.digests FROM kept")
+        cursor.unregister("kept")
 
 
 def _sides(path: Path) -> tuple[Path, Path]:

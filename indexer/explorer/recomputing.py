@@ -5,13 +5,17 @@ are folded into a file that the caller throws away: neither the live one nor the
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
+
+import duckdb
 
 from domain.ledger import Ledger
 
 from .batches import Batch, batches
 from .database import Database
+from .decisions import dropped
 from .digest import digest_of_sums
 from .digests import BlockDigest, Sums, base_of, changes_by_block
 from .fingerprints import Sum
@@ -23,25 +27,32 @@ from .tables import OVERLAID
 BATCH_EVENTS = 20_000
 
 
-def digest_after(ledger: Ledger, chain_id: int, number: int, scratch: Path) -> BlockDigest:
-    """The digest of block `number`, by folding what the ledger has up to it."""
+@contextmanager
+def folded(ledger: Ledger, chain_id: int, number: int, scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The final tables after block `number`, as the ledger has it, to be read while the block lasts."""
     database = Database(scratch, chain_id)
-    projection = Projection(Totals())
+    projection = Projection(Totals(), dropped(ledger, chain_id))
     try:
         for batch in _upto(ledger, chain_id, number):
             with database.writing() as cursor:
                 write(cursor, projection.fold(cursor, batch))
         with database.reading() as cursor:
-            base = base_of(cursor)
-        return BlockDigest(base.number, base.hash, number, digest_of_sums(base.sums))
+            yield cursor
     finally:
         database.close()
+
+
+def digest_after(ledger: Ledger, chain_id: int, number: int, scratch: Path) -> BlockDigest:
+    """The digest of block `number`, by folding what the ledger has up to it."""
+    with folded(ledger, chain_id, number, scratch) as cursor:
+        base = base_of(cursor)
+    return BlockDigest(base.number, base.hash, number, digest_of_sums(base.sums))
 
 
 def digests_of_all(ledger: Ledger, chain_id: int, upto: int, scratch: Path) -> Iterator[BlockDigest]:
     """The digest of every block up to `upto` that has something of ours."""
     database = Database(scratch, chain_id)
-    projection = Projection(Totals())
+    projection = Projection(Totals(), dropped(ledger, chain_id))
     now: Sums = {table.row: Sum() for table in OVERLAID}
     try:
         for batch in _upto(ledger, chain_id, upto):
@@ -61,6 +72,6 @@ def _upto(ledger: Ledger, chain_id: int, number: int) -> Iterator[Batch]:
     """What the ledger has of the chain, without anything above block `number`."""
     for batch in batches(ledger, Sources(chain_id), 0, BATCH_EVENTS):
         blocks = tuple(takewhile(lambda block: block.number <= number, batch.blocks))
-        yield Batch(batch.position, blocks, ())
+        yield Batch(batch.position, blocks, batch.rows)
         if len(blocks) < len(batch.blocks):
             return

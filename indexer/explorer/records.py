@@ -1,7 +1,7 @@
 """Tables whose rows are only ever added: blocks, transactions, events, and what was seen beside the chain."""
 
 from .columns import Column, Kind
-from .rows import BlockRow, EventRow, IntegrityRow, ParkedRow, ReorgRow, SampleRow, TransactionRow
+from .rows import BlockRow, DroppedRow, EventRow, IntegrityRow, ParkedRow, ReorgRow, SampleRow, TransactionRow
 from .table import Table
 
 BLOCKS = Table(
@@ -60,6 +60,17 @@ PARKED = Table(
         Column("log_index", Kind.INTEGER, "Place within the block"),
         Column("name", Kind.TEXT, "The event's name"),
         Column("reason", Kind.TEXT, "What it contradicts"),
+    ),
+)
+DROPPED = Table(
+    "dropped",
+    DroppedRow,
+    "Parked events that an operator decided to leave without consequence for good",
+    (
+        Column("block", Kind.INTEGER, "Block that holds the event"),
+        Column("log_index", Kind.INTEGER, "Place within the block"),
+        Column("reason", Kind.TEXT, "What it was parked for"),
+        Column("dropped_at", Kind.MILLISECONDS, "When that was decided"),
     ),
 )
 NODE_SAMPLES = Table(

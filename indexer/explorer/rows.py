@@ -2,7 +2,8 @@
 
 Hashes, addresses and other byte strings are lower-case `0x` text, amounts are wei, and `block` is the block that last
 changed the row. Times of the chain are Unix seconds; times that a machine measured (`ReceiptRow.started_at` and
-`completed_at`, `SampleRow.sampled_at`, `ReorgRow.seen_at`, `IntegrityRow.checked_at`) are Unix milliseconds.
+`completed_at`, `SampleRow.sampled_at`, `ReorgRow.seen_at`, `IntegrityRow.checked_at`, `DroppedRow.dropped_at`) are Unix
+milliseconds.
 """
 
 from typing import Literal
@@ -223,6 +224,15 @@ class ParkedRow(Row):
     name: str
     reason: str
     is_final: bool = True
+
+
+class DroppedRow(Row):
+    """A parked fact of which an operator decided that it has no consequences, for good."""
+
+    block: int
+    log_index: int
+    reason: str
+    dropped_at: int
 
 
 class SampleRow(Row):

@@ -16,6 +16,11 @@ def checks(chain_id: int) -> str:
     return f"checks:{chain_id}"
 
 
+def parked(chain_id: int) -> str:
+    """Version = number of the decision about a parked fact."""
+    return f"parked:{chain_id}"
+
+
 class Sources(Struct, frozen=True):
     """`coordinator` is `0x` text; without one, the receipts of all deployments on the chain are taken."""
 
@@ -29,4 +34,5 @@ class Sources(Struct, frozen=True):
         """Whether a stream, other than that of the blocks, concerns this explorer."""
         stream = recorded.originator_id
         receipts = f"receipt:{self.chain_id}:{self.coordinator}"
-        return stream.startswith(("node:", receipts)) or stream in (reorgs(self.chain_id), checks(self.chain_id))
+        ours = (reorgs(self.chain_id), checks(self.chain_id), parked(self.chain_id))
+        return stream.startswith(("node:", receipts)) or stream in ours

@@ -60,7 +60,8 @@ class Incidents(Struct, frozen=True):
 
 
 def read_incidents(cursor: duckdb.DuckDBPyConnection) -> Incidents:
-    found = cursor.execute("SELECT (SELECT count(*) FROM parked), (SELECT count(*) FROM reorgs)").fetchall()
+    parked = "SELECT count(*) FROM parked ANTI JOIN dropped USING (block, log_index)"
+    found = cursor.execute(f"SELECT ({parked}), (SELECT count(*) FROM reorgs)").fetchall()
     return Incidents(*found[0])
 
 

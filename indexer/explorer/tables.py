@@ -10,7 +10,7 @@ import duckdb
 
 from . import ranges
 from .aggregates import ACCOUNTS, DOCUMENTS, JOBS, MODELS, NODES, RECEIPTS
-from .records import BLOCKS, EVENTS, INTEGRITY, NODE_SAMPLES, PARKED, REORGS, TRANSACTIONS
+from .records import BLOCKS, DROPPED, EVENTS, INTEGRITY, NODE_SAMPLES, PARKED, REORGS, TRANSACTIONS
 from .rows import Row
 from .table import Table
 from .views import VIEWS
@@ -20,7 +20,7 @@ SCHEMA_VERSION = 2
 OVERLAID = (BLOCKS, TRANSACTIONS, EVENTS, JOBS, RECEIPTS, NODES, MODELS, ACCOUNTS, PARKED)
 """Tables that follow from the chain alone: the same on every machine that indexed the same blocks."""
 
-OFFCHAIN = (DOCUMENTS, NODE_SAMPLES, REORGS, INTEGRITY)
+OFFCHAIN = (DOCUMENTS, NODE_SAMPLES, REORGS, INTEGRITY, DROPPED)
 """Tables of what no block holds; nothing in them is ever taken back."""
 
 NUMBERED = (JOBS, RECEIPTS)

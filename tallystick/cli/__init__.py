@@ -25,6 +25,7 @@ COMMANDS = {
     "backup": ("tallystick.cli.store", "backup"),
     "restore": ("tallystick.cli.store", "restore"),
     "rebuild": ("tallystick.cli.store", "rebuild"),
+    "parked": ("tallystick.cli.parked", "parked"),
     "digest": ("tallystick.cli.store", "digest"),
     "compare": ("tallystick.cli.store", "compare"),
     "ceremony": ("tallystick.cli.ceremony", "ceremony"),

@@ -130,15 +130,7 @@ def rebuild(session: Session, **where: Any) -> None:
     \b
     Example:  tallystick rebuild
     """
-    store = store_of(session, **where)
-    columns = TextColumn("rebuilding"), BarColumn(), TextColumn("{task.completed} of {task.total} facts")
-    with Progress(*columns, TimeRemainingColumn(), console=session.console) as progress:
-        task = progress.add_task("", total=None)
-
-        def tell(position: int, of: int) -> None:
-            progress.update(task, completed=position, total=of)
-
-        found = _rebuilt(store, tell)
+    found = rebuilding(session, store_of(session, **where))
     for each in found:
         session.console.print(f"[red]{each.table} differed[/]: {len(each.only_left)} rows or more")
         for sign, rows in (("-", each.only_left), ("+", each.only_right)):
@@ -146,6 +138,18 @@ def rebuild(session: Session, **where: Any) -> None:
                 session.console.print(f"  {sign} {row}", markup=False, soft_wrap=True)
     session.console.print("rebuilt: " + ("nothing differed" if not found else "what differed is mended"))
     sys.exit(1 if found else 0)
+
+
+def rebuilding(session: Session, store: Store) -> tuple[Difference, ...]:
+    """Rebuilds with a bar that shows how far it is; what differed."""
+    columns = TextColumn("rebuilding"), BarColumn(), TextColumn("{task.completed} of {task.total} facts")
+    with Progress(*columns, TimeRemainingColumn(), console=session.console) as progress:
+        task = progress.add_task("", total=None)
+
+        def tell(position: int, of: int) -> None:
+            progress.update(task, completed=position, total=of)
+
+        return _rebuilt(store, tell)
 
 
 def _rebuilt(store: Store, tell: Callable[[int, int], None]) -> tuple[Difference, ...]:

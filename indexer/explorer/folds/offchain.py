@@ -1,11 +1,11 @@
 """Facts that no block holds, as rows: published receipts, telemetry, reorgs seen and ranges checked."""
 
-from domain.facts import BlocksChecked, ChainReorganised, ReceiptPublished, TelemetrySampled
+from domain.facts import BlocksChecked, ChainReorganised, ParkedDropped, ReceiptPublished, TelemetrySampled
 
-from ..rows import DocumentRow, GpuRow, IntegrityRow, ReorgRow, Row, SampleRow
+from ..rows import DocumentRow, DroppedRow, GpuRow, IntegrityRow, ReorgRow, Row, SampleRow
 from .moment import hexed, worded
 
-OffchainFact = ReceiptPublished | TelemetrySampled | ChainReorganised | BlocksChecked
+OffchainFact = ReceiptPublished | TelemetrySampled | ChainReorganised | BlocksChecked | ParkedDropped
 
 
 def row_of(fact: OffchainFact, version: int) -> Row:
@@ -20,6 +20,8 @@ def row_of(fact: OffchainFact, version: int) -> Row:
             return ReorgRow(version, fact.seen_at, fact.from_number, len(dropped), dropped, fact.rows)
         case BlocksChecked():
             return _integrity(fact)
+        case ParkedDropped():
+            return DroppedRow(fact.block, fact.log_index, fact.reason, fact.dropped_at)
 
 
 def _document(fact: ReceiptPublished) -> DocumentRow:
