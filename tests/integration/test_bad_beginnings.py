@@ -34,12 +34,13 @@ def house(deployed_state: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 def refused(house: House, name: str, *words: str, **environ: str) -> str:
-    """The one sentence that ends a command, which has sent nothing and recorded nothing."""
+    """The sentence that ends a command, which has sent and recorded nothing, but may have told what it waits for."""
     height = house.height
     environ = {"TALLYSTICK_DEPLOYMENT": str(house.network.deployment_file)} | environ
     done = tallystick("--config", str(house.settings_file(name)), *words, **environ)
     assert done.returncode == 1, done.stdout + done.stderr
-    (sentence,) = done.stderr.splitlines()
+    *waits, sentence = done.stderr.splitlines()
+    assert all("trying again until it works" in line for line in waits), done.stderr
     assert sentence.startswith("Error: ")
     assert "unexpected" not in sentence
     assert house.height == height
