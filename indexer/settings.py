@@ -15,17 +15,19 @@ class IndexerSettings(Struct, frozen=True):
     """`coordinator` narrows published receipts to one deployment ("" takes any of the chain).
 
     `batch_events` bounds one DuckDB transaction of a backfill, and with it the memory. `integrity_blocks` and
-    `integrity_s` close a range of checked blocks, whichever comes first.
+    `integrity_s` close a range of checked blocks, whichever comes first. For `history_blocks` below the head, the
+    tables tell what they held after each block; what lies further back is folded again from the ledger when asked for.
     """
 
     database: Path
     chain_id: int
     coordinator: str = ""
-    batch_events: int = 20_000
-    memory_limit_mib: int = 512
+    batch_events: int = 10_000
+    memory_limit_mib: int = 128
     threads: int = 2
     integrity_blocks: int = 1_000
     integrity_s: float = 10.0
+    history_blocks: int = 7_200
     level: str = "root"
 
     def __post_init__(self) -> None:
@@ -35,6 +37,7 @@ class IndexerSettings(Struct, frozen=True):
             ("memory_limit_mib", 64),
             ("threads", 1),
             ("integrity_blocks", 1),
+            ("history_blocks", 1),
             ("integrity_s", 0),
         ):
             if getattr(self, field) < least:

@@ -92,6 +92,7 @@ def open_shown(settings: IndexSettings, deployment: Deployment) -> Iterator[Show
                 batch_events=chosen.batch_events,
                 memory_limit_mib=chosen.memory_limit_mib,
                 threads=chosen.threads,
+                history_blocks=chosen.history_blocks,
             ),
         )
         stack.callback(explorer.close)

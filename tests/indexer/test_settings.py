@@ -16,6 +16,7 @@ from indexer.settings import BadSetting, IndexerSettings
         ("memory_limit_mib", 10),
         ("threads", 0),
         ("integrity_blocks", 0),
+        ("history_blocks", 0),
         ("integrity_s", -1.0),
         ("coordinator", "0x12"),
         ("level", "trust"),
