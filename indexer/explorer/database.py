@@ -23,7 +23,7 @@ CHECKPOINT_MIB = 64
 class Database:
     """Readers see whole transactions only and never wait for a writer."""
 
-    def __init__(self, path: Path, chain_id: int, memory_limit_mib: int = 512, threads: int = 2) -> None:
+    def __init__(self, path: Path, chain_id: int, memory_limit_mib: int = 128, threads: int = 2) -> None:
         self.path = path
         self._write_lock = threading.RLock()
         self._idle = threading.Condition()
@@ -180,6 +180,8 @@ def _open(path: Path, memory_limit_mib: int, threads: int) -> duckdb.DuckDBPyCon
         "threads": threads,
         "temp_directory": f"{path}.tmp",
         "checkpoint_threshold": f"{CHECKPOINT_MIB}MiB",
+        "allocator_flush_threshold": "1MiB",  # what it frees goes back at once
+        "allocator_bulk_deallocation_flush_threshold": "1MiB",
         "autoinstall_known_extensions": False,
     }
     connection = duckdb.connect(":memory:", config=config)  # only a file that is attached may be told its layout

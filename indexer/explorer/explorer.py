@@ -52,8 +52,8 @@ class Explorer:
         tip: Tip,
         *,
         coordinator: str = "",
-        batch_events: int = 20_000,
-        memory_limit_mib: int = 512,
+        batch_events: int = 10_000,
+        memory_limit_mib: int = 128,
         threads: int = 2,
         history_blocks: int = HISTORY_BLOCKS,
     ) -> None:

@@ -6,6 +6,7 @@ from typing import cast
 
 import duckdb
 from msgspec import Struct
+from msgspec.structs import replace
 
 from domain.facts import BlockFinalised
 
@@ -26,7 +27,7 @@ NONE_DROPPED: Mapping[Place, str] = MappingProxyType({})
 class Folded(Struct, frozen=True):
     """A batch as the rows that it makes: those of `books`, and those of facts that no block holds.
 
-    With `history`, the books also tell what was superseded.
+    With `history`, the books also tell what was superseded, and the blocks of the batch still hold their facts.
     """
 
     batch: Batch
@@ -96,7 +97,12 @@ class Projection:
         )
         self.recent.keep(books.changes())
         self.totals = books.totals
-        return Folded(batch, books, history)
+        return Folded(batch if history else _emptied(batch), books, history)
+
+
+def _emptied(batch: Batch) -> Batch:
+    """The batch without its facts, which are rows by now: they would fill the memory until those are written."""
+    return replace(batch, blocks=tuple([replace(block, transactions=(), occurrences=()) for block in batch.blocks]))
 
 
 def write(cursor: duckdb.DuckDBPyConnection, folded: Folded) -> None:

@@ -116,7 +116,7 @@ def _array(column: Column, rows: list[Row]) -> pa.Array:
     values = list(map(attrgetter(column.name), rows))
     if put := shape.put:
         values = [None if value is None else put(value) for value in values]
-    return pa.array(values, shape.arrow)
+    return pa.array(values, shape.arrow, memory_pool=pa.system_memory_pool())  # its own pool gives little back
 
 
 def _put(column: Column, row: Row) -> Any:
