@@ -1,10 +1,14 @@
 """The rules of the fold, each by the history that needs it, and against the contracts' own books."""
 
+import random
+from collections.abc import Collection
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from domain import jobs
 from domain.facts import (
     BlockFinalised,
     ChainFact,
@@ -16,10 +20,11 @@ from domain.facts import (
     Transaction,
     Wei,
 )
-from indexer.explorer.folds import Books, Totals, fold_block, hexed
+from indexer.explorer.folds import KEYS, Books, Key, Totals, fold_block, hexed
 from indexer.explorer.folds.arguments import abi_name
-from indexer.explorer.rows import AccountRow, EventRow, JobRow, NodeRow, ParkedRow, ReceiptRow, TransactionRow
-from tests.indexer.world import COORDINATOR, USERS, WORKERS, Job, World
+from indexer.explorer.projecting import fold_blocks
+from indexer.explorer.rows import AccountRow, EventRow, JobRow, NodeRow, ParkedRow, ReceiptRow, Row, TransactionRow
+from tests.indexer.world import COORDINATOR, USERS, WORKERS, Job, World, history
 
 EVENTS_OF_FOUNDING = 8
 DECISIONS = st.lists(st.lists(st.integers(0, 2**20), max_size=8), max_size=12)
@@ -243,6 +248,117 @@ def _assert_each_account_adds_up(books: Books, world: World) -> None:
         assert account.open_escrow == sum(j.escrow for j in mine if j.status in ("open", "claimed", "answered"))
         assert account.earned + account.refunded == account.credit + account.withdrawn
         assert account.ordered == sum(job.escrow for job in mine)
+
+
+class Naive:
+    """Every block folded by itself, upon rows that are kept one by one."""
+
+    def __init__(self) -> None:
+        self.rows: dict[type[Row], dict[Key, Row]] = {kind: {} for kind in KEYS}
+        self.added: list[Row] = []
+        self.superseded: list[tuple[Row, int]] = []
+        self.totals = Totals()
+
+    def load(self, kind: type[Row], keys: Collection[Key]) -> list[Row]:
+        return [self.rows[kind][key] for key in keys if key in self.rows[kind]]
+
+    def take(self, block: BlockFinalised) -> None:
+        books = fold_blocks([block], self.totals, self.load)
+        self.totals = books.totals
+        for kind, rows in books.changes().items():
+            if kind not in KEYS:
+                self.added += rows
+                continue
+            for row in rows:
+                key = getattr(row, KEYS[kind])
+                if before := self.rows[kind].get(key):
+                    self.superseded.append((before, block.number))
+                self.rows[kind][key] = row
+
+
+def wild(seed: int) -> list[BlockFinalised]:
+    """A history in which facts are lost, told twice, out of place or unreadable."""
+    source = random.Random(seed)
+    blocks = history([[source.randrange(2**20) for _ in range(5)] for _ in range(8)])
+    pool = [occurrence for block in blocks for occurrence in block.occurrences]
+    return [_confused(source, block, pool) for block in blocks]
+
+
+def _confused(source: random.Random, block: BlockFinalised, pool: list[Occurrence]) -> BlockFinalised:
+    told: list[Occurrence] = []
+    for occurrence in block.occurrences:
+        chance = source.random()
+        if chance > 0.05:
+            told.append(occurrence)
+        if chance > 0.93:
+            told.append(source.choice(pool))
+        if chance > 0.98:
+            told.append(replace(occurrence, fact=LogUnreadable("X", (), b"", "too short")))
+    places = range(len(block.transactions) + source.randrange(2))
+    spread = [
+        replace(each, log_index=i, tx_index=min(each.tx_index, max(places, default=0))) for i, each in enumerate(told)
+    ]
+    return replace(block, occurrences=tuple(spread))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 9))
+def test_however_blocks_are_batched_rows_and_what_they_superseded_are_those_of_each_by_itself(
+    seed: int, size: int
+) -> None:
+    blocks, naive, batched = wild(seed), Naive(), Naive()
+    for block in blocks:
+        naive.take(block)
+    for first in range(0, len(blocks), size):
+        books = fold_blocks(blocks[first : first + size], batched.totals, batched.load, history=True)
+        batched.totals = books.totals
+        batched.superseded += books.superseded
+        for kind, rows in books.changes().items():
+            if kind in KEYS:
+                made = {getattr(row, KEYS[kind]) for row in rows}
+                assert set(books.replaced()[kind]) == made & batched.rows[kind].keys()
+                batched.rows[kind] |= {getattr(row, KEYS[kind]): row for row in rows}
+            else:
+                batched.added += rows
+    assert batched.rows == naive.rows
+    assert batched.totals == naive.totals
+    assert sorted(batched.added, key=repr) == sorted(naive.added, key=repr)
+    assert sorted(batched.superseded, key=repr) == sorted(naive.superseded, key=repr)
+
+
+def test_rows_that_were_handed_in_stay_as_they_were() -> None:
+    blocks = wild(3)
+    naive = Naive()
+    for block in blocks[:5]:
+        naive.take(block)
+    before = repr(naive.rows)
+    fold_blocks(blocks[5:], naive.totals, naive.load, history=True)
+    assert repr(naive.rows) == before
+
+
+def test_a_fact_that_breaks_its_rule_is_parked_with_the_reason_and_leaves_no_trace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    blocks = [world.found()]
+    world.order(7)
+    blocks.append(world.mine())
+    world.claim(1, 0)
+    world.order(9)
+    blocks.append(world.mine())
+
+    def breaks(*_: object) -> None:
+        raise ZeroDivisionError("no more")
+
+    monkeypatch.setitem(jobs._RULES, JobClaimed, breaks)
+    naive = Naive()
+    for block in blocks:
+        naive.take(block)
+    (parked,) = [row for row in naive.added if isinstance(row, ParkedRow)]
+    assert (parked.block, parked.name, parked.reason) == (3, "JobClaimed", "ZeroDivisionError: no more")
+    open_jobs = [row for row in naive.rows[JobRow].values() if isinstance(row, JobRow)]
+    assert [(job.job_id, job.state, job.claims) for job in open_jobs] == [(1, "open", 0), (2, "open", 0)]
+    assert all(node.claims == 0 for node in naive.rows[NodeRow].values() if isinstance(node, NodeRow))
 
 
 def test_a_transaction_that_created_a_contract_has_no_recipient() -> None:
