@@ -88,12 +88,12 @@ class EventQueries:
 
     def _asked(self, where: EventFilter) -> list[Layout]:
         named = [each for each in self.layouts if where.name in (None, each.event, each.table)]
-        if not named:
+        if not named and where.name is not None:
             names = ", ".join(sorted({layout.event for layout in self.layouts}))
             raise UnknownEvent(f"no event {where.name!r} in the ABI: there are {names}")
         wanted = set(where.arguments)
         fitting = [each for each in named if wanted <= {field.name for field in each.fields}]
-        if not fitting:
+        if not fitting and wanted:
             known = ", ".join(sorted({field.name for each in named for field in each.fields})) or "none"
             raise UnknownEvent(f"no event has all of the arguments {', '.join(sorted(wanted))}: there are {known}")
         return fitting

@@ -103,7 +103,7 @@ def statements(layouts: Sequence[Layout]) -> Iterator[str]:
         )
         yield from _comments("VIEW", "main", table)
         yield f"COMMENT ON COLUMN main.{_name(table.name)}.is_final IS {_text(IS_FINAL)}"
-    yield f"CREATE VIEW main.events AS {' UNION ALL '.join(map(_as_event, layouts))} UNION ALL {_RAW_AS_EVENT}"
+    yield f"CREATE VIEW main.events AS {' UNION ALL '.join((*map(_as_event, layouts), _RAW_AS_EVENT))}"
     yield "COMMENT ON VIEW main.events IS 'Every log of the contracts'"
     for name, comment in EVENTS_COMMENTS.items():
         yield f"COMMENT ON COLUMN main.events.{name} IS {_text(comment)}"

@@ -85,7 +85,7 @@ def _index_into_folder(
     def settings(database: Path, chain_id: int) -> Any:
         from indexer.settings import IndexerSettings
 
-        return session.settings(IndexerSettings, database=database, chain_id=chain_id, level=level)
+        return session.settings(IndexerSettings, database=database, chain_id=chain_id)
 
     run_async(run(Order(chain, subject, data, settings, until_caught_up)))
 

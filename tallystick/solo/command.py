@@ -21,7 +21,7 @@ async def run(order: Order) -> None:
         progress = Progress(order.subject.first, ground.head)
         async with showing(progress):
             await index(order, node, store, progress)
-        click.echo(last_line(store.rows(), progress, began, store.settings.level))
+        click.echo(last_line(store.rows(), progress, began, order.chain.level))
 
 
 @asynccontextmanager

