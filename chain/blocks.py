@@ -135,8 +135,7 @@ def where_is(at: At) -> tuple[str, str]:
 
 def check_asked(at: At, header: Header) -> None:
     wrong_hash = isinstance(at, bytes) and octets(header.hash, 32) != at
-    wrong_number = isinstance(at, int) and quantity(header.number) != at
-    if wrong_hash or wrong_number:
+    if wrong_hash or (isinstance(at, int) and header.number != hex(at)):
         raise Distrusted(
             f"asked for block {where_is(at)[1]}, the node answered with block {header.number} {header.hash}"
         )

@@ -13,6 +13,7 @@ from receipts.keccak import keccak256
 
 BITS_MASK = 2047
 ITEMS_KEPT = 16_384
+EMPTY = "0x" + "00" * 256
 
 
 def mask_of(item: bytes) -> int:
@@ -27,8 +28,10 @@ def mask_of(item: bytes) -> int:
 
 def may_hold(header: Header, masks: Iterable[int]) -> bool:
     """Whether one of the items with these masks can be in the block."""
+    if header.logs_bloom == EMPTY:
+        return False
     bits = int(header.logs_bloom, 16)
-    return bits != 0 and any(bits & mask == mask for mask in masks)
+    return any(bits & mask == mask for mask in masks)
 
 
 def check_bloom(header: Header, receipts: Sequence[WireReceipt]) -> None:

@@ -22,6 +22,8 @@ KNOWN_RECEIPT_TYPES = range(5)
 INTEGERS_KEPT = PREFIXES_KEPT = ADDRESSES_KEPT = 4096
 ONE_BYTE = len("0x00")
 FAILED = "0x0"
+ONE_BYTE_BELOW = 0x80
+"""Smaller numbers are their own RLP."""
 from_hex = bytes.fromhex
 NUMBERS = tuple(hex(number) for number in range(4096))
 """The places of logs and receipts as nodes write them."""
@@ -193,7 +195,12 @@ def _address(text: str) -> bytes:
 @lru_cache(INTEGERS_KEPT)
 def _integer(text: str) -> str:
     """A number's RLP as hex digits."""
-    return rlp.encode_integer(quantity(text, 256)).hex()
+    number = quantity(text, 256)
+    if number < ONE_BYTE_BELOW:
+        return f"{number:02x}" if number else "80"
+    digits = f"{number:x}"
+    digits = digits if len(digits) % 2 == 0 else "0" + digits
+    return f"{ONE_BYTE_BELOW + len(digits) // 2:02x}{digits}"
 
 
 def _encoded_log(log: WireLog) -> str:

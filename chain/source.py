@@ -6,7 +6,9 @@ provider that is caught is passed over, and another one asked for the same block
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
 
 from msgspec import Struct
 
@@ -47,6 +49,18 @@ class _Told(Struct, frozen=True):
     receipts: list[Receipts]
     troubles: Sequence[tuple[str, Retryable]]
     """Who was asked before and could not be understood, and why."""
+
+
+@asynccontextmanager
+async def _at_once(*asked: Coroutine[Any, Any, list[Any]]) -> AsyncIterator[list[asyncio.Task[list[Any]]]]:
+    """Runs them side by side; what is not awaited to its end is given up."""
+    tasks = [asyncio.create_task(each) for each in asked]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Source:
@@ -127,9 +141,12 @@ class Source:
         """All at once where most blocks are wanted whole; else the headers first, and then what these speak of."""
         reader = self._reader
         calls: list[Call] = [reader.header_call(at) for at in ats]
+        if len(ats) == 1:
+            block, told = await provider.batch([*calls, reader.receipts_call(ats[0])])
+            return [block], [told]
         if self._is_dense or not reader.level.trusts_bloom:
-            answers = await provider.batch([*calls, *map(reader.receipts_call, ats)])
-            return answers[: len(ats)], answers[len(ats) :]
+            async with _at_once(provider.batch(calls), provider.batch([*map(reader.receipts_call, ats)])) as both:
+                return await both[0], await both[1]
         blocks: list[Answer] = await provider.batch(calls)
         wanted = [i for i, block in enumerate(blocks) if reader.wants_receipts(block)]
         found = await provider.batch([reader.receipts_call(ats[i]) for i in wanted])
