@@ -172,6 +172,7 @@ def digest_of_file(path: Path, number: int | None) -> BlockDigest | None:
         return None
     try:
         with duckdb.connect(str(path.resolve()), read_only=True) as connection:
+            connection.execute("SET disabled_optimizers = 'row_group_pruner'")  # as in our own process: see `database`
             version, final = connection.execute("SELECT schema_version, final_number FROM final.progress").fetchall()[0]
             if version != SCHEMA_VERSION:
                 return None

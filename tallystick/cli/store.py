@@ -265,7 +265,7 @@ def look(client: httpx.Client, number: int) -> Seen | None:
         response = client.get("/explorer/v1/digest", params={"block": number})
         if response.status_code == httpx.codes.NOT_FOUND:
             return None
-        told = response.raise_for_status().json()
+        told = response.raise_for_status().json()["data"]
         return Seen(told["block"], told["digest"], {each["table"]: each["sum"] for each in told["tables"]})
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as fault:
         raise OtherDown(f"{client.base_url}: {fault or type(fault).__name__}; is it a node's API?") from None

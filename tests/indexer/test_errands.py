@@ -13,9 +13,11 @@ from tests.indexer.test_projecting import random_history
 async def until_done(place: Place) -> errands.Errand:
     doing = asyncio.create_task(errands.doing_errands(place.explorer))
     try:
-        while (errand := errands.read(place.explorer.path)) and errand.state in ("ordered", "under way"):
-            await asyncio.sleep(0.02)
-        assert errand is not None
+        async with asyncio.timeout(60):
+            errand = errands.read(place.explorer.path)
+            while errand is None or errand.state in ("ordered", "under way"):
+                await asyncio.sleep(0.02)
+                errand = errands.read(place.explorer.path)
         return errand
     finally:
         doing.cancel()
