@@ -69,6 +69,13 @@ class EventQueries:
         with self._database.reading() as cursor:
             return int(cursor.execute("SELECT count(*) FROM events").fetchall()[0][0])
 
+    def integrity(self, limit: int = LIMIT_MAX) -> list[dict[str, Any]]:
+        """Newest range first, as the table has them."""
+        with self._database.reading() as cursor:
+            found = cursor.execute(f"SELECT * FROM integrity ORDER BY first DESC LIMIT {limit}")
+            names = [column[0] for column in found.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
     def events(self, where: EventFilter, after: tuple[int, int] | None = None, limit: int = LIMIT) -> EventPage:
         """Each kind of event is asked apart, newest first, and the pages are merged. Raises UnknownEvent."""
         limit = max(1, min(limit, LIMIT_MAX))

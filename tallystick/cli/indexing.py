@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from tallystick.cli.options import deployment_option
-from tallystick.cli.session import Session, pass_session, run_async
+from tallystick.cli.session import Session, pass_session, run_async, start_logging
 
 
 @click.command()
@@ -23,6 +23,9 @@ from tallystick.cli.session import Session, pass_session, run_async
 @click.option("--from", "first", type=click.IntRange(0), help="First block that may hold its events [default: 0].")
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Folder of the ledger and the tables.")
 @click.option("--until-caught-up", is_flag=True, help="End at the head instead of following it.")
+@click.option("--serve", is_flag=True, help="With --contract: serve an API over the tables while indexing.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address of that API.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8001, show_default=True, help="Port of that API.")
 @click.option("--projection", type=click.Choice(["events", "explorer"]), help="A table per event, or our own explorer.")
 @click.option("--level", help="How strictly to check: root, bloom, or quorum:K for K providers [default: root].")
 @click.option("--finality", help="When blocks count as final: finalized, safe or depth:N [default: finalized].")
@@ -56,6 +59,9 @@ def _index_into_folder(
     first: int | None,
     data: Path | None,
     until_caught_up: bool,
+    serve: bool,
+    host: str,
+    port: int,
     projection: Any,
     level: str | None,
     finality: str | None,
@@ -87,13 +93,25 @@ def _index_into_folder(
 
         return session.settings(IndexerSettings, database=database, chain_id=chain_id)
 
-    run_async(run(Order(chain, subject, data, settings, until_caught_up)))
+    if serve and subject.projection == "explorer":
+        raise click.UsageError("--serve is for tables of events: `tallystick serve` serves our own explorer")
+    if serve and until_caught_up:
+        raise click.UsageError("--serve goes on for ever, --until-caught-up ends: choose one")
+    if serve:
+        start_logging()
+    run_async(run(Order(chain, subject, data, settings, until_caught_up, (host, port) if serve else None)))
 
 
 def _index_deployment(session: Session, options: dict[str, Any]) -> None:
     from tallystick.cli.serving import index_deployment
 
-    refused = {"--abi": "abis", "--from": "first", "--until-caught-up": "until_caught_up", "--projection": "projection"}
+    refused = {
+        "--abi": "abis",
+        "--from": "first",
+        "--until-caught-up": "until_caught_up",
+        "--projection": "projection",
+        "--serve": "serve",
+    }
     for flag, name in refused.items():
         if options[name]:
             raise click.UsageError(f"{flag} goes with --data: name the folder that shall hold the index")

@@ -5,12 +5,16 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import click
 
 from indexer.lean import be_lean
 from tallystick.solo.running import Order, Progress, index, opened
 from tallystick.solo.telling import last_line, showing
+
+if TYPE_CHECKING:
+    from tallystick.solo.store import Store
 
 
 async def run(order: Order) -> None:
@@ -19,9 +23,24 @@ async def run(order: Order) -> None:
     be_lean()
     async with opened(order) as (node, ground, store), _interruptible():
         progress = Progress(order.subject.first, ground.head)
-        async with showing(progress):
+        async with _answering(order, store), showing(progress):
             await index(order, node, store, progress)
         click.echo(last_line(store.rows(), progress, began, order.chain.level))
+
+
+@asynccontextmanager
+async def _answering(order: Order, store: "Store") -> AsyncIterator[None]:
+    """Serves the tables meanwhile, where that is wanted; what only serving needs is imported only then."""
+    if order.serve_at is None:
+        yield
+        return
+    from indexer.events import Events
+    from tallystick.solo.serving import served
+
+    assert isinstance(store.tables, Events), "the command line lets nobody else serve"
+    async with served(store.tables, *order.serve_at) as door:
+        click.echo(f"http://{order.serve_at[0]}:{door.port}/events/v1/events", err=True)
+        yield
 
 
 @asynccontextmanager

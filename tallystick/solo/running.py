@@ -36,6 +36,8 @@ class Order(Struct, frozen=True):
     data: Path
     settings: Callable[[Path, int], "IndexerSettings"]
     until_caught_up: bool = False
+    serve_at: tuple[str, int] | None = None
+    """Host and port of an API over the tables; port 0 takes a free one."""
 
 
 class Progress:

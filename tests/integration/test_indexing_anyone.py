@@ -3,17 +3,21 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import httpx
 import pytest
 
 from bench.indexing.chains import Builder
 from bench.indexing.emitter import Log, runtime_code
 from chain.abi import signature_hash
-from chain.devnet import Devnet, DevnetSettings
+from chain.devnet import Devnet, DevnetSettings, end_with_parent
 
 TOKEN, SILENT = "0x" + "0a" * 20, "0x" + "0b" * 20
 TRANSFER = {
@@ -25,9 +29,17 @@ TRANSFER = {
         {"name": "value", "type": "uint256", "indexed": False},
     ],
 }
-Index = Callable[..., "subprocess.CompletedProcess[str]"]
+Ask = Callable[..., Any]
+PATIENCE_S = 60.0
 
 pytestmark = pytest.mark.slow
+
+
+def until(happens: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not happens():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
 
 
 class Token:
@@ -56,6 +68,28 @@ class Token:
         flags = [word for name, value in {**usual, **changed}.items() for word in (f"--{name}", value)]
         command = [sys.executable, "-m", "tallystick", "index", *flags, "--until-caught-up", *more]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    @contextmanager
+    def serving(self) -> Iterator[Ask]:
+        """A function that asks the command's API, while it serves."""
+        flags = ["--rpc", self.url, "--contract", TOKEN, "--abi", str(self.abi), "--data", str(self.folder / "data")]
+        command = [sys.executable, "-m", "tallystick", "index", *flags, "--serve", "--port", "0"]
+        log = self.folder / "serve.log"
+        with log.open("wb") as told:
+            process = subprocess.Popen(command, stderr=told, preexec_fn=end_with_parent())
+        try:
+            until(lambda: "/events/v1/events" in log.read_text())
+            base = log.read_text().partition("/events/v1/events")[0].split()[-1]
+
+            def ask(path: str, status: int = 200) -> Any:
+                answer = httpx.get(base + path)
+                assert answer.status_code == status, answer.text
+                return answer.json()
+
+            yield ask
+        finally:
+            process.terminate()
+            assert process.wait(30) == 0
 
     def values(self) -> Sequence[str]:
         with duckdb.connect(str(self.folder / "data/events.duckdb"), read_only=True) as tables:
@@ -164,3 +198,30 @@ def test_a_folder_that_holds_something_else_is_not_touched(token: Token) -> None
     ended = token.index()
     assert "is not empty and has no index.json" in ended.stderr
     assert [file.name for file in (token.folder / "data").iterdir()] == ["diary.txt"]
+
+
+def test_the_tables_are_served_while_they_grow(token: Token) -> None:
+    token.transfer(1, 2)
+    token.transfer(3)
+    with token.serving() as ask:
+        until(lambda: ask("/health")["head"] == 2)
+        page = ask("/events/v1/events?name=Transfer&limit=2")
+        assert [event["args"]["value"] for event in page["data"]] == ["3", "2"]
+        assert page["data"][0]["is_final"] is False
+        rest = ask(f"/events/v1/events?name=Transfer&limit=2&cursor={page['next']}")
+        assert ([event["args"]["value"] for event in rest["data"]], rest["next"]) == (["1"], None)
+        assert len(ask("/events/v1/events?arg.value=3")["data"]) == 1
+        assert ask("/events/v1/tables")[0]["columns"][0] == {
+            "name": "from", "type": "VARCHAR", "comment": "from: address, indexed",
+        }  # fmt: skip
+        token.transfer(4)
+        until(lambda: len(ask("/events/v1/events?block=3")["data"]) == 1)
+        assert ask("/events/v1/integrity")[-1]["first"] == 0
+        for wrong, said in (
+            ("name=Mint", "no event 'Mint' in the ABI"),
+            ("arg.colour=red", "no event has all of the arguments colour"),
+            ("value=3", "there is no parameter 'value': arguments of events are asked for as arg.value"),
+            ("block=-1", "block is '-1', not a number"),
+            ("cursor=x", "cursor 'x' is none of ours"),
+        ):
+            assert said in ask(f"/events/v1/events?{wrong}", 400)["detail"]

@@ -1,0 +1,1 @@
+"""Any contract's events over HTTP: what `tallystick index --serve` answers."""

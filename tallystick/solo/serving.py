@@ -1,0 +1,22 @@
+"""Tables of any contract's events come in; an API over them listens for as long as the block lasts."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from api.events.app import create_events_app
+from indexer.events import Events
+from tallystick.listening import Door, open_door, serve
+
+
+@asynccontextmanager
+async def served(tables: Events, host: str, port: int) -> AsyncIterator[Door]:
+    """Raises AddressInUse before anything else begins."""
+    door = open_door("API", create_events_app(tables.queries), host, port)
+    stop = asyncio.Event()
+    serving = asyncio.create_task(serve([door], stop), name="API")
+    try:
+        yield door
+    finally:
+        stop.set()
+        await serving
