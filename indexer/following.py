@@ -16,7 +16,7 @@ from chain.news import Extended, Finalised, News, Reorganised
 from domain.facts import BlockFinalised, ChainReorganised
 from domain.faultpoints import reach
 from domain.ledger import Ledger, Position, Recorded, Tip
-from indexer.explorer.batches import Stored
+from indexer.explorer.batches import Stored, weight
 from indexer.explorer.sources import reorgs
 from indexer.integrity import Checks
 
@@ -131,9 +131,7 @@ class Indexer:
         with self._effort.on("storing"):
             stored = await asyncio.to_thread(self._tip.advance, ready, upto)
         self._in_hand += stored
-        gathered = sum(
-            len(fact.occurrences) for _, each in self._in_hand if isinstance(fact := each.fact, BlockFinalised)
-        )
+        gathered = weight(self._in_hand)
         if gathered >= self._explorer.batch_events or not self._is_past:
             self._enough.set()
         self._room.clear()

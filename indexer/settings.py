@@ -22,7 +22,7 @@ class IndexerSettings(Struct, frozen=True):
     database: Path
     chain_id: int
     coordinator: str = ""
-    batch_events: int = 10_000
+    batch_events: int = 12_500
     memory_limit_mib: int = 128
     threads: int = 2
     integrity_blocks: int = 1_000

@@ -29,6 +29,12 @@ class Batch(Struct, frozen=True):
     rows: tuple[Row, ...]
 
 
+def weight(stored: Sequence[Stored]) -> int:
+    """How many events these facts hold; what is no block weighs as one."""
+    facts = [recorded.fact for _, recorded in stored]
+    return sum([len(fact.occurrences) if isinstance(fact, BlockFinalised) else 1 for fact in facts])
+
+
 def batches(
     ledger: Ledger,
     sources: Sources,
@@ -42,13 +48,12 @@ def batches(
     events = 0
     for page in _pages(ledger, after, upto, in_hand):
         for stored in page:
-            fact = stored[1].fact
-            weight = len(fact.occurrences) if isinstance(fact, BlockFinalised) else 1
-            if piece and events + weight > events_max:
+            more = weight((stored,))
+            if piece and events + more > events_max:
                 yield _batch(sources, piece)
                 piece, events = [], 0
             piece.append(stored)
-            events += weight
+            events += more
     if piece:
         yield _batch(sources, piece)
 

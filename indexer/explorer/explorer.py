@@ -9,7 +9,7 @@ from typing import TypeVar
 from domain.facts import BlockFinalised
 from domain.ledger import Ledger, Snapshot, Tip
 
-from .batches import Batch, Stored, batches
+from .batches import Batch, Stored, batches, weight
 from .database import Database, Shelf
 from .decisions import dropped
 from .digests import Digests, base_of
@@ -52,7 +52,7 @@ class Explorer:
         tip: Tip,
         *,
         coordinator: str = "",
-        batch_events: int = 10_000,
+        batch_events: int = 12_500,
         memory_limit_mib: int = 128,
         threads: int = 2,
         history_blocks: int = HISTORY_BLOCKS,
@@ -102,7 +102,8 @@ class Explorer:
         """
         with self._turn:
             snapshot = self._tip.snapshot()
-            coming = batches(self.ledger, self.sources, self.position, self.batch_events, in_hand=in_hand)
+            most = max(self.batch_events, weight(in_hand))  # what is in memory anyway is one batch
+            coming = batches(self.ledger, self.sources, self.position, most, in_hand=in_hand)
             try:
                 last = feed(coming, self._fold, lambda folded: self._commit(folded, None, newest))
                 if last or snapshot.version != self._tip_version or not self._overlay.is_known:
