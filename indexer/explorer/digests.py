@@ -188,13 +188,17 @@ def digest_of_file(path: Path, number: int | None) -> BlockDigest | None:
 
 
 def _record(cursor: duckdb.DuckDBPyConnection, records: Sequence[tuple[int, str, Mapping[type[Row], Sum]]]) -> None:
-    for number, hash_, sums in records:
-        packed = _pack([sums[table.row] for table in OVERLAID])
-        cursor.execute("INSERT INTO final.digests VALUES (?, ?, ?)", [number, hash_, packed])
-        if number % THINNED == 0:
-            cursor.execute(
-                f"DELETE FROM final.digests WHERE number < ? AND number % {THINNED} != 0", [number - KEPT_BLOCKS]
-            )
+    if not records:
+        return
+    values = [
+        value
+        for number, hash_, sums in records
+        for value in (number, hash_, _pack([sums[table.row] for table in OVERLAID]))
+    ]
+    cursor.execute("INSERT INTO final.digests VALUES " + ", ".join(["(?, ?, ?)"] * len(records)), values)
+    last = records[-1][0]
+    if last // THINNED > records[0][0] // THINNED or last % THINNED == 0:
+        cursor.execute(f"DELETE FROM final.digests WHERE number < ? AND number % {THINNED} != 0", [last - KEPT_BLOCKS])
 
 
 def _unpacked(packed: bytes) -> Sums:

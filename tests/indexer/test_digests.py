@@ -137,3 +137,23 @@ def test_what_was_indexed_without_adding_up_is_noticed(place: Place, monkeypatch
     found = at(place)
     assert found
     assert found.digest == place.chain_digest()
+
+
+def test_of_blocks_long_past_one_in_many_keeps_its_digest(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("indexer.explorer.digests.KEPT_BLOCKS", 5)
+    monkeypatch.setattr("indexer.explorer.digests.THINNED", 4)
+    world = World()
+    blocks = [world.found()]
+    for number in range(2, 21):
+        world.order(number)
+        blocks.append(world.mine())
+    place.explorer.keep_digests()
+    for block in blocks:
+        place.finalise(block)
+        place.explorer.refresh()
+    with place.explorer.database.reading() as cursor:
+        kept = [number for (number,) in cursor.execute("SELECT number FROM final.digests ORDER BY number").fetchall()]
+    assert kept == [4, 8, 12, *range(15, 21)]
+    old = at(place, 10)
+    assert old
+    assert (old.number, old.upto) == (8, 8)
