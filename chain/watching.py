@@ -189,8 +189,8 @@ class Watch:
         for each, seen in zip(old, await self._node.batch(calls), strict=True):
             each.checked_at = now
             if seen is None:
-                self.counts.resent += 1
                 await self.send(each)
+                self.counts.resent += 1
         for each in waiting:
             if self._is_stuck(each, now, is_first=each is waiting[0]):
                 await self._raise_fee(each)
@@ -210,8 +210,8 @@ class Watch:
             log.warning("%s is stuck, a fee of %.2f gwei is over max_fee_cap_gwei", outgoing.key, offer.max_fee / GWEI)
             return
         await self._outbox.replace(outgoing, offer)
-        self.counts.bumped += 1
         await self.send(outgoing)
+        self.counts.bumped += 1
 
     def _open(self) -> list[Outgoing]:
         return [outgoing for _, outgoing in sorted(self._outbox.open.items())]
