@@ -114,3 +114,18 @@ async def test_nobody_to_compare_with_is_said_in_one_sentence(house: House) -> N
     alone = await command(house, "compare", "http://127.0.0.1:1")
     assert alone.returncode == 1
     assert "is it a node's API?" in alone.stderr
+
+
+async def test_tables_of_an_older_version_are_built_anew_at_start_and_it_is_said(house: House) -> None:
+    house.hire()
+    await house.start("serve")
+    await eventually(lambda: digest_is_kept(house), "digests are kept")
+    before = json.loads(await told(house, "digest", "--json"))
+    await house.stop("serve")
+    with duckdb.connect(str(house.database.resolve())) as tables:
+        tables.execute("UPDATE final.progress SET schema_version = 1")
+    await house.start("serve")
+    assert "is of schema version 1" in house.said("serve")
+    assert "no node is asked and readers are let in when it is done" in house.said("serve")
+    await eventually(lambda: digest_is_kept(house), "digests are kept again")
+    assert json.loads(await told(house, "digest", "--json"))["digest"] == before["digest"]
