@@ -90,6 +90,7 @@ def _cell(column: Column) -> str:
 
 _CELLS: dict[Kind, Callable[[Any], str]] = {
     Kind.TEXT: str,
+    Kind.CID: str,
     Kind.INTEGER: str,
     Kind.WEI: str,
     Kind.JSON: str,

@@ -23,9 +23,6 @@ OVERLAID = (BLOCKS, TRANSACTIONS, EVENTS, JOBS, RECEIPTS, NODES, MODELS, ACCOUNT
 OFFCHAIN = (DOCUMENTS, NODE_SAMPLES, REORGS, INTEGRITY, DROPPED)
 """Tables of what no block holds; nothing in them is ever taken back."""
 
-NUMBERED = (JOBS, RECEIPTS)
-"""Tables with an index: one on numbers costs the writer nothing that can be measured; on hashes it would."""
-
 TABLES = (*OVERLAID, *OFFCHAIN)
 TABLE_OF: dict[type[Row], Table] = {table.row: table for table in TABLES}
 
@@ -79,8 +76,6 @@ def _schemas() -> Iterator[str]:
     for table in OVERLAID:
         yield f"CREATE TABLE tip.{table.name} ({table.ddl})"
         yield f"CREATE VIEW main.{table.name} AS {_overlaid(table)}"
-    for table in NUMBERED:
-        yield f"CREATE INDEX {table.name}_by_{table.key} ON final.{table.name} ({table.key})"
     for table in OFFCHAIN:
         yield f"CREATE VIEW main.{table.name} AS FROM final.{table.name}"
     for view in VIEWS:
