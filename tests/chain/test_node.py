@@ -52,12 +52,15 @@ async def test_a_hanging_node_costs_no_more_than_the_deadline(proxy: Proxy) -> N
     assert 0.3 < time.monotonic() - began < 2
 
 
-async def test_a_short_outage_is_bridged_by_asking_again(far: Node, proxy: Proxy) -> None:
+async def test_a_short_outage_is_bridged_by_asking_again_without_a_word(
+    far: Node, proxy: Proxy, caplog: pytest.LogCaptureFixture
+) -> None:
     proxy.status = 503
     asking = asyncio.create_task(far.call("eth_chainId"))
     await eventually(lambda: bool(proxy.asked))
     proxy.status = 200
     assert await asking == hex(31337)
+    assert not caplog.records
 
 
 async def test_a_node_that_limits_us_is_asked_again_when_it_said(proxy: Proxy) -> None:
