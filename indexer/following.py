@@ -112,8 +112,7 @@ class Indexer:
         if news.is_final:
             self._ready += news.blocks
             return
-        for block in news.blocks:
-            await self._change(partial(self._tip.extend, block))
+        await self._change(partial(self._tip.extend, *news.blocks))
 
     async def _finalise(self, upto: Position) -> None:
         ready, self._ready = self._ready, []
@@ -181,4 +180,4 @@ class Indexer:
 
     def _finish(self) -> None:
         self._checks.close()
-        self._explorer.refresh(self._newest)
+        self._explorer.refresh(self._newest, self._in_hand)

@@ -51,7 +51,7 @@ def measure(
         )
         watch = Watch(process.pid)
         try:
-            _await(process, began + timeout_s, is_done)
+            _await(process, began + timeout_s, is_done, log)
             wall_s = time.perf_counter() - began
         finally:
             watch.stop()
@@ -106,14 +106,15 @@ def _burnt_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _await(process: "subprocess.Popen[bytes]", deadline: float, is_done: Callable[[], bool] | None) -> None:
+def _await(process: "subprocess.Popen[bytes]", deadline: float, is_done: Callable[[], bool] | None, log: Path) -> None:
     while time.perf_counter() < deadline:
         if is_done is not None and is_done():
             return
         if process.poll() is not None:
             if is_done is None:
                 return
-            raise RunFailed(f"{process.args!r} ended with {process.returncode} before it was done")
+            said = log.read_text(errors="replace")[-2000:]
+            raise RunFailed(f"{process.args!r} ended with {process.returncode} before it was done: {said}")
         time.sleep(POLL_S if is_done is None else ASK_S)
     raise RunFailed(f"{process.args!r} was not done in time")
 

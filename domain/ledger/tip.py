@@ -113,19 +113,22 @@ class Tip:
             version = int(connection.execute(select(_row.version).where(self._mine)).scalar_one())
             return Snapshot(version, self._final(connection), tuple(self._read(connection)))
 
-    def extend(self, block: Block) -> None:
-        """Puts the next block on the head. Raises TipBroken for a block with another parent or a gap before it."""
+    def extend(self, *blocks: Block) -> None:
+        """Puts the next blocks on the head, all or none. Raises TipBroken for another parent, or a gap before one."""
         with self._changing() as connection:
             head = self._head(connection)
-            if head is not None and (block.number, block.parent) != (head.number + 1, head.hash):
-                raise TipBroken(
-                    f"chain {self.chain_id}: block {block.number} with parent 0x{block.parent.hex()} does not follow "
-                    f"block {head.number} 0x{head.hash.hex()}: fetch what lies between, or drop what was reorganised"
-                )
-            state = self._ledger.mapper.encode(block)
-            row = {"chain_id": self.chain_id, "number": block.number, "hash": block.hash, "state": state}
-            connection.execute(insert(tip_blocks), row)
-            reach("tip.extended")
+            for block in blocks:
+                if head is not None and (block.number, block.parent) != (head.number + 1, head.hash):
+                    raise TipBroken(
+                        f"chain {self.chain_id}: block {block.number} with parent 0x{block.parent.hex()} does not "
+                        f"follow block {head.number} 0x{head.hash.hex()}: fetch what lies between, or drop what was "
+                        "reorganised"
+                    )
+                state = self._ledger.mapper.encode(block)
+                row = {"chain_id": self.chain_id, "number": block.number, "hash": block.hash, "state": state}
+                connection.execute(insert(tip_blocks), row)
+                head = Position(block.number, block.hash)
+                reach("tip.extended")
 
     def drop_from(self, number: int) -> list[Block]:
         """Takes back the blocks from height `number` on, which the chain reorganised away. Final ones stay."""

@@ -12,7 +12,6 @@ from chain.identity import Pins
 from chain.keeping import Keeper
 from chain.node import Node
 from domain.ledger import Ledger, Tip
-from indexer.events import Events, layouts_of
 from indexer.explorer import Explorer
 from indexer.following import Indexer
 from indexer.integrity import Checks
@@ -21,6 +20,7 @@ from tallystick.solo.subject import Subject
 from tallystick.solo.survey import Ground
 
 if TYPE_CHECKING:
+    from indexer.events import Events
     from tallystick.solo.running import Order
 
 LEDGER = "ledger.db"
@@ -31,7 +31,7 @@ class Store(Struct, frozen=True):
 
     ledger: Ledger
     tip: Tip
-    tables: Explorer | Events
+    tables: "Explorer | Events"
     settings: IndexerSettings
     ground: Ground
 
@@ -61,6 +61,8 @@ class Store(Struct, frozen=True):
 def check_abis(subject: Subject) -> None:
     """Raises BadAbi for events that no table could hold."""
     if subject.projection == "events":
+        from indexer.events import layouts_of
+
         layouts_of((each.address, each.abi) for each in subject.contracts)
 
 
@@ -76,7 +78,7 @@ def open_store(order: "Order", settings: IndexerSettings, ground: Ground) -> Ite
         yield Store(ledger, tip, tables, settings, ground)
 
 
-def _open_tables(subject: Subject, settings: IndexerSettings, ledger: Ledger, tip: Tip) -> Explorer | Events:
+def _open_tables(subject: Subject, settings: IndexerSettings, ledger: Ledger, tip: Tip) -> "Explorer | Events":
     limits = {
         "batch_events": settings.batch_events,
         "memory_limit_mib": settings.memory_limit_mib,
@@ -85,6 +87,8 @@ def _open_tables(subject: Subject, settings: IndexerSettings, ledger: Ledger, ti
     if subject.projection == "explorer":
         limits["history_blocks"] = settings.history_blocks
         return Explorer(settings.database, ledger, tip, coordinator=subject.coordinator, **limits)
+    from indexer.events import Events
+
     return Events(settings.database, ledger, tip, [(each.address, each.abi) for each in subject.contracts], **limits)
 
 

@@ -67,6 +67,13 @@ def test_a_block_that_does_not_follow_the_head_is_refused(tip: Tip, wrong: Block
     assert tip.head() == Position(7, name(7))
 
 
+def test_blocks_that_come_together_are_all_put_on_the_head_or_none(tip: Tip) -> None:
+    tip.extend(block(5), block(6))
+    with pytest.raises(TipBroken, match="does not follow block 7"):
+        tip.extend(block(7), block(9))
+    assert tip.blocks() == [block(5), block(6)]
+
+
 def test_a_reorganisation_takes_blocks_back_and_others_take_their_place(tip: Tip, ledger: Ledger) -> None:
     extend(tip, 5, 6, 7)
     assert tip.drop_from(6) == [block(6), block(7)]
