@@ -75,7 +75,7 @@ class ChainSettings(Struct, frozen=True, kw_only=True):
     backoff_max_s: float = 5.0
     poll_interval_s: float = 1.0
     batch_blocks: int = 50
-    """Blocks asked for in one request while catching up."""
+    """Blocks asked for at once when catching up begins; then as many as bring a few thousand logs, and are taken."""
     batches_ahead: int = 3
     batch_calls: int = 1000
     """Calls in one request at most; a provider that takes fewer is asked with fewer."""
