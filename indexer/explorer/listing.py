@@ -31,7 +31,12 @@ Value = int | str | bool
 LIMIT_MAX = 1000
 PIECE_GROWTH = 16
 
-_ends: "weakref.WeakKeyDictionary[duckdb.DuckDBPyConnection, dict[str, int]]" = weakref.WeakKeyDictionary()
+ENDS_MAX = 500
+
+Ends = dict[tuple[str, int | None], int]
+"""Where the numbers of a table end, now or as of a block."""
+
+_ends: "weakref.WeakKeyDictionary[duckdb.DuckDBPyConnection, Ends]" = weakref.WeakKeyDictionary()
 
 
 class Page(Struct, Generic[R], frozen=True):
@@ -90,9 +95,10 @@ def one(cursor: duckdb.DuckDBPyConnection, table: Table, where: Mapping[str, Val
     named = tuple(where.values())
     skipped = _skipped(cursor, table, conditions, named, at)
     for source in _sources(table, at):
-        if source.schema != skipped:
-            select = _select(table, source.schema, conditions + source.conditions)
-            found = ask(cursor, f"{select} LIMIT 1", (*named, *source.values))
+        counted = conditions + source.conditions
+        values = (*named, *source.values)
+        if source.schema != skipped and (not at or ask(cursor, _is_any(table, source.schema, counted), values)):
+            found = ask(cursor, f"{_select(table, source.schema, counted)} LIMIT 1", values)
             if rows := _read(table, source, found, at):
                 return with_documents(cursor, rows)[0] if table is RECEIPTS else rows[0]
     return None
@@ -126,7 +132,7 @@ def _rows(
     at: At | None,
 ) -> list[Row]:
     found: list[Row] = []
-    for least in _pieces(cursor, order, where, place, limit):
+    for least in _pieces(cursor, order, where, place, limit, at):
         found = []
         for source in _sources(order.table, at):
             if order.table.key is None and len(found) >= limit:
@@ -136,7 +142,7 @@ def _rows(
             break
     found.sort(key=order.place, reverse=order.newest_first)
     if found and place is None and isinstance(newest := order.place(found[0])[0], int):
-        _remember(cursor, order.table, newest)
+        _remember(cursor, order.table, at, newest)
     return found[:limit]
 
 
@@ -158,10 +164,14 @@ def _piece(
     if place is not None:
         conditions.append(_beyond(order))
         values += [value for i in range(len(place)) for value in place[: i + 1]]
+    conditions += source.conditions
+    values += source.values
+    if source.schema != "final" and not ask(cursor, _is_any(order.table, source.schema, tuple(conditions)), values):
+        return []
     direction = " DESC" if order.newest_first else ""
     by = ", ".join(f'"{name}"{direction}' for name in order.columns)
-    select = _select(order.table, source.schema, (*conditions, *source.conditions), hides=True)
-    found = ask(cursor, f"{select} ORDER BY {by} LIMIT {limit}", [*values, *source.values])
+    select = _select(order.table, source.schema, tuple(conditions), hides=True)
+    found = ask(cursor, f"{select} ORDER BY {by} LIMIT {limit}", values)
     return _read(order.table, source, found, at)
 
 
@@ -171,11 +181,12 @@ def _pieces(
     where: Mapping[str, Value],
     place: tuple[Any, ...] | None,
     limit: int,
+    at: At | None,
 ) -> Iterator[int | None]:
     """How far down to look, further each time, until there is nothing left to look at."""
     leading = order.columns[0]
     if leading not in where and _column(order.table, leading).kind is Kind.INTEGER:
-        newest = place[0] if place else _newest(cursor, order.table, leading)
+        newest = place[0] if place else _newest(cursor, order.table, leading, at)
         span = 2 * limit * (PIECE_GROWTH if where else 1)
         while newest > span:
             yield newest - span
@@ -183,18 +194,28 @@ def _pieces(
     yield None
 
 
-def _newest(cursor: duckdb.DuckDBPyConnection, table: Table, leading: str) -> int:
+def _newest(cursor: duckdb.DuckDBPyConnection, table: Table, leading: str, at: At | None) -> int:
     """About where the numbers of a table end; asked once a cursor, and known from what it read after that."""
-    known = _ends.setdefault(cursor, {})
-    if table.name not in known:
-        found = cursor.execute(f'SELECT coalesce(max("{leading}"), 0) FROM {table.name}').fetchall()
-        known[table.name] = found[0][0]
-    return known[table.name]
+    if at and leading == table.block:
+        return at.number
+    known, name = _ends.setdefault(cursor, {}), (table.name, at.number if at else None)
+    if name not in known:
+        _remember(cursor, table, at, max(_end(cursor, table, leading, source) for source in _sources(table, at)))
+    return known[name]
 
 
-def _remember(cursor: duckdb.DuckDBPyConnection, table: Table, newest: int) -> None:
-    known = _ends.setdefault(cursor, {})
-    known[table.name] = max(newest, known.get(table.name, 0))
+def _end(cursor: duckdb.DuckDBPyConnection, table: Table, leading: str, source: Source) -> int:
+    wanted = f" WHERE {' AND '.join(source.conditions)}" if source.conditions else ""
+    text = f'SELECT coalesce(max("{leading}"), 0) FROM {source.schema}.{table.name}{wanted}'
+    found: int = ask(cursor, text, source.values)[0][0]
+    return found
+
+
+def _remember(cursor: duckdb.DuckDBPyConnection, table: Table, at: At | None, newest: int) -> None:
+    known, name = _ends.setdefault(cursor, {}), (table.name, at.number if at else None)
+    if len(known) >= ENDS_MAX:
+        known.clear()
+    known[name] = max(newest, known.get(name, 0))
 
 
 def _sources(table: Table, at: At | None) -> tuple[Source, ...]:
@@ -225,13 +246,19 @@ def _read(table: Table, source: Source, found: list[Any], at: At | None) -> list
 def _skipped(
     cursor: duckdb.DuckDBPyConnection, table: Table, conditions: tuple[str, ...], named: Sequence[Value], at: At | None
 ) -> str:
-    """The schema that need not be asked for a row: this question costs a tenth of reading all columns."""
+    """The schema that need not be asked for a row."""
     if table not in OVERLAID:
         return ""
-    asked = f"SELECT true FROM tip.{table.name} WHERE {' AND '.join(conditions)} LIMIT 1"
-    if not ask(cursor, asked, named):
+    if not ask(cursor, _is_any(table, "tip", conditions), named):
         return "tip"
     return "final" if at and table.key else ""
+
+
+@cache
+def _is_any(table: Table, schema: str, conditions: tuple[str, ...]) -> str:
+    """A question that costs a tenth of reading all columns, and often saves that."""
+    wanted = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT true FROM {schema}.{table.name}{wanted} LIMIT 1"
 
 
 @cache

@@ -49,6 +49,7 @@ from .tables import OVERLAID
 from .waiting import Waiters
 
 LIMIT = 50
+PASTS_COUNTED = 16
 
 _JOBS = Order(JOBS, ("job_id",))
 _RECEIPTS = Order(RECEIPTS, ("job_id",))
@@ -77,6 +78,7 @@ class Queries:
         self._asked = asked
         self._meant: tuple[Present, Moment] | None = None
         self._stats: tuple[Progress, StatsRow] | None = None
+        self._past_stats: dict[int, tuple[StatsRow, Head, StatsRow]] = {}
         self._newest = self
 
     def as_of(self, block: int | str) -> "Queries":
@@ -187,7 +189,7 @@ class Queries:
                 return self._newest._counted(cursor)
             if at is None:
                 return read_stats(cursor, head)
-            return read_stats_at(cursor, self._newest._counted(cursor), head, at)
+            return self._newest._counted_at(cursor, head, at)
 
     def incidents(self) -> Incidents:
         with self._shelf.moment() as cursor:
@@ -249,6 +251,13 @@ class Queries:
         if self._stats is None or self._stats[0] != progress:
             self._stats = progress, read_stats(cursor, progress.head())
         return self._stats[1]
+
+    def _counted_at(self, cursor: duckdb.DuckDBPyConnection, head: Head, at: At) -> StatsRow:
+        now, known = self._counted(cursor), self._past_stats.pop(at.number, None)
+        if known is None or known[:2] != (now, head):
+            known = now, head, read_stats_at(cursor, now, head, at)
+        self._past_stats = dict([*self._past_stats.items(), (at.number, known)][-PASTS_COUNTED:])
+        return known[2]
 
 
 def _reconciled(block: BlockRow) -> ReconciliationRow:
