@@ -54,7 +54,15 @@ class Chain:
     """`floor` is the newest final block's number: what stands up to there stands for ever, as does what the contracts
     stand on."""
 
-    def __init__(self, deployment: Deployment, chance: random.Random, depth: int, first_block: int = 1) -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        chance: random.Random,
+        depth: int,
+        first_block: int = 1,
+        *,
+        sees_silent: bool = True,
+    ) -> None:
         self.chance = chance
         self.depth = depth
         self.pool: list[Transaction] = []
@@ -63,7 +71,7 @@ class Chain:
         self.reorgs = 0
         self._fork_fields = chance.choice((0, 1, 2, 4, 5, 6))
         self._scribe = Scribe(deployment)
-        self._oracle = Oracle(deployment)
+        self._oracle = Oracle(deployment, sees_silent)
         self._siblings = 0
         genesis = self._sealed(None, GENESIS_S, ())
         self.head = Block(genesis, None, Books(), self._oracle.after(None, genesis))

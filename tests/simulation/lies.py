@@ -123,4 +123,7 @@ OF_RECEIPTS: tuple[Lie, ...] = (
     drop_logs, no_receipts, drop_receipt, add_log, change_log, swap_logs, sibling, sibling_renamed, fail_silently,
     not_hex,
 )  # fmt: skip
+SEEN_BY_BLOOM: tuple[Lie, ...] = (no_receipts, sibling, not_hex)
+"""Where nothing but the bloom speaks against what was told, these can still be found out."""
+
 OF_BLOCKS: tuple[Lie, ...] = (not_hex, too_large, other_header, other_block, fewer_transactions)

@@ -14,9 +14,11 @@ from unittest.mock import patch
 from msgspec import Struct
 from msgspec.structs import replace
 
+from chain.errors import Retryable
 from chain.finality import Depth
 from chain.following import Follower
 from chain.gate import Gate
+from chain.heads import latest
 from indexer.explorer.aggregates import ACCOUNTS
 from indexer.explorer.progress import write_progress
 from indexer.explorer.tables import OVERLAID
@@ -100,17 +102,20 @@ def keep_the_permit_of_a_failed_request() -> AbstractContextManager[Any]:
 
 
 def stop_asking_at_the_first_error() -> AbstractContextManager[Any]:
-    def end(*_: object) -> None:
-        raise asyncio.CancelledError
+    async def once(*asked: Any) -> Any:
+        try:
+            return await latest(*asked)
+        except Retryable:
+            raise asyncio.CancelledError from None
 
-    return patch("chain.heads.Outage.begin", end)
+    return patch("chain.heads.latest", once)
 
 
 def call_a_block_final_too_early() -> AbstractContextManager[Any]:
     bound = Follower._bound
 
-    def early(follower: Follower, top: int) -> int:
-        return bound(follower, top) + isinstance(follower._rule, Depth)
+    def early(follower: Follower, *given: Any) -> int:
+        return bound(follower, *given) + isinstance(follower._rule, Depth)
 
     return patch.object(Follower, "_bound", early)
 

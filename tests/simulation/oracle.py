@@ -47,7 +47,9 @@ class Tables:
 class Oracle:
     """Knows which logs are of the contracts, and what follows from each."""
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: Deployment, sees_silent: bool = True) -> None:
+        """Without `sees_silent`, transactions that did not make us speak are not seen, nor what any sent along."""
+        self._sees_silent = sees_silent
         self._ours = {deployment.address(name) for name in deployment.contracts}
 
     def after(self, before: Tables | None, sealed: Sealed) -> Tables:
@@ -55,9 +57,10 @@ class Oracle:
         log_index = events = touching = 0
         for index, outcome in enumerate(sealed.outcomes):
             ours = [log for log in outcome.logs if log.address in self._ours]
-            if ours or outcome.transaction.recipient in self._ours:
+            if ours or (self._sees_silent and outcome.transaction.recipient in self._ours):
                 touching += 1
-                tables.transactions[text(outcome.transaction.hash)] = _transaction(sealed, index)
+                row = _transaction(sealed, index)
+                tables.transactions[row["hash"]] = row if self._sees_silent else {**row, "value": None}
             for log in outcome.logs:
                 if log.address in self._ours and log.fact is not None:
                     events += 1

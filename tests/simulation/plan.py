@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
-from tests.simulation.lies import OF_BLOCKS, OF_RECEIPTS
+from tests.simulation.lies import OF_BLOCKS, OF_RECEIPTS, SEEN_BY_BLOOM
 from tests.simulation.network import TROUBLES
 
 Ending = Literal["level", "restarted", "tables lost", "deep reorg", "wrong chain"]
@@ -30,6 +30,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     reorgs: float = 0.0
     keeps: float = 0.8
     finality: str = "depth:4"
+    level: str = "root"
     providers: int = 1
     lagging_s: float = 0.5
     stuck: float = 0.0
@@ -64,12 +65,15 @@ def plan(seed: int) -> Plan:
     """The world of a seed."""
     chance = random.Random(f"plan {seed}")
     lies = chance.choice((0.0, 0.0, 0.1, 0.4))
-    kinds = [lie.__name__ for lie in (*OF_RECEIPTS, *OF_BLOCKS)]
+    providers = chance.choice((1, 1, 2, 3))
+    level = chance.choice(("root", "root", "root", "bloom", f"quorum:{providers - 1}" if providers > 2 else "root"))
+    known = (*SEEN_BY_BLOOM, *OF_BLOCKS) if level == "bloom" else (*OF_RECEIPTS, *OF_BLOCKS)
+    kinds = [lie.__name__ for lie in known]
     disk: Disk = "files" if chance.random() < 1 / 16 else "kept"
     finality = chance.choice(FINALITIES)
     return Plan(
         seed=seed,
-        blocks=chance.randint(4, 14),
+        blocks=chance.randint(3, 12),
         blocks_before=chance.choice((0, 0, 0, 10, 18)),
         first_block=chance.choice((0, 1, 1, 2, 3)),
         block_s=chance.choice((1, 4, 12, 12)),
@@ -77,7 +81,8 @@ def plan(seed: int) -> Plan:
         reorgs=chance.choice((0.0, 0.1, 0.3, 0.5)),
         keeps=chance.choice((0.0, 0.7, 1.0)),
         finality=finality,
-        providers=chance.choice((1, 1, 2, 3)),
+        level=level,
+        providers=providers,
         lagging_s=chance.choice((0.0, 0.5, 3.0, 20.0)),
         stuck=chance.choice((0.0, 0.0, 0.1)),
         moves=chance.choice((0.0, 0.3)),
@@ -88,11 +93,11 @@ def plan(seed: int) -> Plan:
         honest=chance.random() < 0.5,
         troubles={name: chance.choice((0.05, 0.2)) for name in chance.sample(TROUBLES, chance.choice((0, 0, 1, 2, 4)))},
         outages=chance.choice((0, 0, 1, 2)),
-        crashes=chance.choice((0, 0, 1, 2, 3)),
+        crashes=chance.choice((0, 0, 0, 1, 1, 2, 3)),
         crash_early=chance.random() < 0.2,
         work_s=chance.choice((0.0, 0.01, 0.5, 5.0)),
-        show_s=chance.choice((0.01, 10.0, 60.0, 60.0)),
-        looks=chance.randint(1, 3),
+        show_s=chance.choice((0.01, 20.0, 60.0, 60.0, 90.0, 90.0)),
+        looks=chance.choice((0, 1, 1, 2)),
         disk=disk,
         damages=disk == "files" and chance.random() < 0.5,
         ending=chance.choices(get_args(Ending), (14, 2, 2, 1, 1))[0],

@@ -16,6 +16,7 @@ def chain_settings(plan: Plan, providers: list[Provider]) -> ChainSettings:
         providers=tuple(_section(plan, each, i) for i, each in enumerate(several)),
         chain_id=providers[0].chain.deployment.chain_id,
         finality=plan.finality,
+        level=plan.level,
         poll_interval_s=4.0,
         batch_blocks=plan.batch_blocks,
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
-from indexer.explorer import Explorer, Page
+from indexer.explorer import Explorer, Page, Queries
 from indexer.explorer.rows import Head
 from tests.simulation.chain import Block, Chain
 from tests.simulation.oracle import TABLES, Tables, text
@@ -60,15 +60,26 @@ class Reader:
         self.looks += 1
         head = explorer.queries.head()
         block = self._named(head.hash)
-        expected = block.tables if block else Tables()
         for table in tables:
-            shown = _all_pages(getattr(explorer.queries, table))
-            wanted = getattr(expected, table)
-            if table == "blocks":
-                wanted = {n: row for n, row in wanted.items() if self._is_kept(row, n, head)}
-            _compare(table, {KEYS[table](row): row for row in shown}, len(shown), wanted, head)
+            self._compare(explorer.queries, table, block, head)
         if block is not None:
             self._balance(explorer, block, head)
+
+    def look_at_the_past(self, explorer: Explorer, table: str, blocks_ago: int) -> None:
+        """A table as of a block that is not final yet, or that just became so: what it said then."""
+        head = explorer.queries.head()
+        block = self._named(head.hash)
+        then = block.ancestor(max(head.number - blocks_ago, head.final, self._chain.first)) if block else None
+        if then is not None:
+            self._compare(explorer.queries.as_of(then.number), table, then, head)
+
+    def _compare(self, queries: Queries, table: str, block: Block | None, head: Head) -> None:
+        shown = _all_pages(getattr(queries, table))
+        wanted = getattr(block.tables if block else Tables(), table)
+        if table == "blocks":
+            wanted = {n: row for n, row in wanted.items() if self._is_kept(row, n, head)}
+        at = f"{table} as of block {block.number if block else None} (final {head.final})"
+        _compare(at, {KEYS[table](row): row for row in shown}, len(shown), wanted, head)
 
     def look_back(self, explorer: Explorer) -> None:
         """What was written down beside the tables: nothing parked, every range checked, every reorg of real blocks."""
@@ -122,8 +133,7 @@ def _is_on(block: Block, below: Block) -> bool:
     return block.ancestor(below.number) is below
 
 
-def _compare(table: str, shown: Mapping[Any, Any], count: int, wanted: Mapping[Any, Any], head: Head) -> None:
-    at = f"{table} at block {head.number} (final {head.final})"
+def _compare(at: str, shown: Mapping[Any, Any], count: int, wanted: Mapping[Any, Any], head: Head) -> None:
     if count != len(shown):
         raise Wrong(f"{at}: {count} rows for {len(shown)} keys")
     if missing := sorted(map(str, wanted.keys() - shown.keys())):

@@ -32,6 +32,9 @@ from tests.simulation.trace import Trace
 LEVEL_WITHIN_S = 900.0
 LOOK_EACH_S = 2.0
 LINES_SHOWN = 30
+SHOWING = "Explorer.refresh"
+CALM_SHOW_S = 3.0
+"""What comes meanwhile is shown at once: that saves the time of hundreds of small transactions."""
 
 
 class Outcome(Struct, frozen=True):
@@ -65,9 +68,15 @@ class World:
         self.plan = plan
         self.disk = disk
         self.loop = VirtualLoop(self._chance("loop"))
-        self.loop.takes_s = lambda name: plan.show_s if name == "Explorer.refresh" else plan.work_s
+        self.loop.takes_s = lambda name: plan.show_s if name == SHOWING else plan.work_s
         self.trace = Trace(self.loop.time)
-        self.chain = Chain(deployment, self._chance("chain"), plan.depth, plan.first_block)
+        self.chain = Chain(
+            deployment,
+            self._chance("chain"),
+            plan.depth,
+            plan.first_block,
+            sees_silent=plan.level != "bloom",
+        )
         self.people = People(self.chain, self._chance("people"), plan.busy)
         self.providers = [self._provider(i) for i in range(plan.providers)]
         self.network = Network(self.providers, self._chance("network"), self.trace.tell)
@@ -79,6 +88,7 @@ class World:
         self.lives.begins = self.reader.begins
         self.wrong: Wrong | None = None
         self.requests_before_end = 0
+        self.shown_final = -1
         self.at_end: Callable[[], None] = lambda: None
         self._ends: asyncio.Future[None] | None = None
 
@@ -122,7 +132,7 @@ class World:
 
     async def _settle(self, living: asyncio.Task[None]) -> None:
         """Calm: the process must come level with the chain, whatever has happened to it."""
-        self.loop.takes_s = lambda _: 0.01
+        self.loop.takes_s = lambda name: CALM_SHOW_S if name == SHOWING else 0.01
         calm(self.network, self.providers)
         self.lives.crashes, self.lives.damages = 0, False
         for _ in range(2):
@@ -142,8 +152,8 @@ class World:
                 provider.chain_id += 1
             await self.lives.stop()
             await self._ends_with(WrongChain, living)
-        elif self.plan.ending == "deep reorg" and self.chain.floor > self.chain.first:
-            depth = self.chain.head.number - self.chain.floor + 1
+        elif self.plan.ending == "deep reorg" and self.shown_final > self.chain.first:
+            depth = self.chain.head.number - self.shown_final + 1
             self.chain.reorganise(depth, depth + 1, keeps=0)
             self.trace.tell(f"{depth} blocks replaced, one of them final")
             calm(self.network, self.providers)
@@ -161,6 +171,7 @@ class World:
     def _look_at_all(self) -> None:
         explorer = self.lives.explorer
         assert explorer is not None
+        self.shown_final = explorer.head().final
         self.reader.look(explorer)
         self.reader.look_back(explorer)
 
@@ -208,6 +219,7 @@ class World:
             if explorer is not None:
                 tables = tuple(chance.sample(TABLES, 2))
                 self._see(partial(self.reader.look, explorer, tables))
+                self._see(partial(self.reader.look_at_the_past, explorer, chance.choice(TABLES), chance.randint(0, 5)))
 
     def _glance(self) -> None:
         explorer = self.lives.explorer
@@ -237,7 +249,7 @@ class World:
     def _provider(self, index: int) -> Provider:
         provider = Provider(f"node{index}", self.chain, self._chance(f"node{index}"))
         provider.forgets, provider.moves = self.plan.forgets, self.plan.moves
-        if index or not self.plan.honest:
+        if index == self.plan.providers - 1 if self.plan.level.startswith("quorum") else index or not self.plan.honest:
             provider.lies = self.plan.lies
             provider.kinds = tuple(lie for lie in (*OF_RECEIPTS, *OF_BLOCKS) if lie.__name__ in self.plan.lie_kinds)
         return provider
