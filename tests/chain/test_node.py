@@ -6,7 +6,8 @@ import pytest
 import pytest_asyncio
 
 from chain.errors import Denied, Garbled, Missing, Overloaded, Refused, Reverted, TooSlow, Unreachable, WrongChain
-from chain.node import Call, Node, pause_before
+from chain.node import Call, Node
+from chain.patience import pause_before
 from chain.refusals import RpcError, revert_reason, to_error
 from chain.settings import ChainSettings
 from tests.chain.lab import Lab, eventually, impatient
