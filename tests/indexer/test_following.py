@@ -9,6 +9,8 @@ import pytest
 from chain.errors import DeepReorg
 from chain.news import Extended, Finalised, News, Reorganised
 from domain.facts import BlockFinalised
+from domain.ledger import Recorded
+from indexer.explorer.batches import Stored
 from indexer.explorer.rows import IntegrityRow
 from indexer.following import Indexer
 from indexer.integrity import Checks
@@ -81,6 +83,34 @@ async def test_a_deep_reorg_stops_the_indexer_with_the_words_of_the_news(place: 
     with pytest.raises(DeepReorg, match="index again"):
         await indexer(place).run(tell(news, DeepReorg("final block 1 changed: remove the folder and index again")))
     assert place.explorer.head().number == 1
+
+
+async def test_a_backfill_is_shown_in_few_pieces_and_never_read_back(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = random_history(69, 119)
+    read: list[Recorded] = []
+    shown_times: list[int] = []
+    after, refresh = place.ledger.after, place.explorer.refresh
+
+    def reading(position: int, limit: int) -> list[Stored]:
+        found = after(position, limit)
+        read.extend(recorded for _, recorded in found)
+        return found
+
+    def refreshing(newest: BlockFinalised | None = None, in_hand: Sequence[Stored] = ()) -> int:
+        shown_times.append(len(in_hand))
+        return refresh(newest, in_hand)
+
+    monkeypatch.setattr(place.ledger, "after", reading)
+    monkeypatch.setattr(place.explorer, "refresh", refreshing)
+    pieces = [blocks[i : i + 20] for i in range(0, 120, 20)]
+    news = [each for piece in pieces for each in (Extended(tuple(piece), is_final=True), finalised(piece[-1]))]
+    await indexer(place).run(tell(news))
+    assert place.explorer.head().final == blocks[-1].number
+    assert not [recorded for recorded in read if isinstance(recorded.fact, BlockFinalised)]
+    assert sum(shown_times) == sum(1 for block in blocks if block.transactions)
+    assert len([many for many in shown_times if many]) <= 3
 
 
 async def test_a_fault_of_the_explorer_ends_the_run(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
