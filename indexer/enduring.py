@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 
 from domain.ledger import LedgerBusy, LedgerFull, LedgerUnreachable
 from indexer.explorer import DatabaseFull
+from indexer.leading import LeadLost
 
-PASSING = (LedgerFull, LedgerUnreachable, LedgerBusy, DatabaseFull)
+PASSING = (LedgerFull, LedgerUnreachable, LedgerBusy, LeadLost, DatabaseFull)
 """Somebody makes room, or brings the database back: nothing of what was recorded is lost meanwhile."""
 
 TRY_EVERY_S = 2.0

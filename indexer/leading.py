@@ -41,16 +41,26 @@ async def leading(turn: Turn, what: str, meanwhile: Meanwhile | None = None) -> 
     await _take(turn, what, meanwhile)
     owner = asyncio.current_task()
     assert owner is not None
+    is_lost = False
+
+    def end_block(task: asyncio.Task[None]) -> None:
+        nonlocal is_lost
+        if not task.cancelled():
+            is_lost = True
+            owner.cancel()
+
     watch = asyncio.create_task(_lost(turn))
-    watch.add_done_callback(lambda task: None if task.cancelled() else owner.cancel())
+    watch.add_done_callback(end_block)
     try:
         yield
     except asyncio.CancelledError:
-        if watch.done() and not watch.cancelled():
-            owner.uncancel()
+        if is_lost:
             raise LeadLost(f"lost the lead of {what}: the database was away, another indexer may lead now") from None
         raise
     finally:
+        if is_lost:
+            owner.uncancel()
+        watch.remove_done_callback(end_block)
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)
         await asyncio.to_thread(turn.release)

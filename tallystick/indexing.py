@@ -168,14 +168,15 @@ async def indexing(settings: IndexSettings, deployment: Deployment, shown: Shown
 async def _follow(settings: IndexSettings, deployment: Deployment, shown: Shown, node: Node) -> None:
     """Shows what another indexer records until we lead, then leads; goes on after what passes, like a full disk."""
 
-    async def lead() -> None:
-        index = await asyncio.to_thread(indexing_into, shown, settings, deployment, node)
-        async with contextlib.aclosing(index.follower.news()) as news:
-            await index.indexer.run(news)
+    turn, chain = lead_of(shown.ledger, deployment.chain_id), f"chain {deployment.chain_id}"
 
-    turn = lead_of(shown.ledger, deployment.chain_id)
-    async with leading(turn, f"chain {deployment.chain_id}", lambda: keep_showing(shown.explorer, shown.tip)):
-        await enduring(lead)
+    async def lead() -> None:
+        async with leading(turn, chain, lambda: keep_showing(shown.explorer, shown.tip)):
+            index = await asyncio.to_thread(indexing_into, shown, settings, deployment, node)
+            async with contextlib.aclosing(index.follower.news()) as news:
+                await index.indexer.run(news)
+
+    await enduring(lead)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import create_engine, make_url, text
 
 from tests.integration.harness import House, eventually, house_on, write_settings
 from tests.network import Network
@@ -79,6 +80,27 @@ async def test_a_second_indexer_on_the_same_files_waits_for_them(
         await eventually(lambda: shows(two, two.height), "the second indexes")
         assert time.monotonic() - began < TAKEN_OVER_WITHIN_S
         await two.stop("serve")
+
+
+async def test_an_indexer_whose_connections_are_cut_takes_its_lead_again_and_goes_on(
+    network: Network, tmp_path: Path, upstream: Upstream, postgres_url: str
+) -> None:
+    with a_house(network, tmp_path, upstream, postgres_url) as house:
+        await house.start("serve")
+        admin = create_engine(make_url(postgres_url).set(drivername="postgresql+psycopg"))
+        with admin.begin() as connection:
+            connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+        admin.dispose()
+        await until(lambda: "indexing waits: " in house.said("serve"), "it says that it waits")
+        network.mine(1)
+        await eventually(lambda: shows(house, house.height), "it goes on")
+        assert "Traceback" not in house.said("serve")
+        await house.stop("serve")
 
 
 async def shows(house: House, height: int) -> bool:
