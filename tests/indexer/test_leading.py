@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from domain.ledger import Ledger, LedgerFull
+from domain.ledger import Ledger, LedgerFull, LedgerUnreachable
 from indexer.enduring import enduring
 from indexer.leading import LeadLost, lead_of, leading
 from tests.indexer.place import CHAIN_ID
@@ -135,3 +135,29 @@ async def test_any_other_trouble_ends_the_work_with_its_reason() -> None:
 
     with pytest.raises(ValueError, match="for good"):
         await enduring(work)
+
+
+async def test_a_lost_lead_is_waited_out_whatever_breaks_while_the_work_ends(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.leading.WATCH_EVERY_S", 0.01)
+    turn, tries = lead_of(ledger, CHAIN_ID), 0
+
+    async def lead() -> None:
+        nonlocal tries
+        async with leading(turn, "chain 31337"):
+            tries += 1
+            if tries == 3:
+                return
+            turn.release()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                if tries == 2:
+                    raise LedgerUnreachable("the last words could not be recorded either")
+
+    await enduring(lead, try_every_s=0.001)
+    task = asyncio.current_task()
+    assert task
+    assert task.cancelling() == 0
+    assert tries == 3
