@@ -50,7 +50,9 @@ class Lab:
         self.folder = folder
         self.content = BlockStore(folder / "content")
         self.content.write(MODEL_MANIFEST)
-        self.settings = Settings(model_id=MODEL_ID, engine="openai", engine_url=upstream_url, sample_every_s=0.2)
+        self.settings = Settings(
+            model_id=MODEL_ID, engine="openai", engine_url=upstream_url, sample_every_s=0.2, prover_nice=0
+        )
         self.chain = ChainSettings(
             rpc_url=network.url, ws_url=network.ws_url, finality="depth:0", poll_interval_s=0.1, stale_after_s=0.3
         )
