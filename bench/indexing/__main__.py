@@ -1,7 +1,7 @@
 """`python -m bench.indexing`: we, two peers and the floor index the same chains; ratios, table and curve come out.
 
-QUICK=1 runs each once and leaves out the longest; else the medians of five. `--only ours --size 100k --level root`
-measures one contender on one chain, as often as `--times` says, and writes nothing.
+QUICK=1 runs each once and leaves out the longest; else the medians of five. `--size 100k` compares all on one chain,
+`--only ours --size 100k --level root` measures one contender, as often as `--times` says; neither writes anything.
 """
 
 import argparse
@@ -101,15 +101,19 @@ def compare(plan: Mapping[str, Sequence[str]], times: int) -> int:
 def main() -> int:
     arguments = argparse.ArgumentParser(prog="python -m bench.indexing", description=__doc__)
     arguments.add_argument("--only", choices=["ours", *CONTENDERS])
-    arguments.add_argument("--size", choices=[*SIZES, SPARSE], default="100k")
+    arguments.add_argument("--size", choices=[*SIZES, SPARSE])
     arguments.add_argument("--level", choices=["bloom", "root"], default="bloom")
     arguments.add_argument("--times", type=int)
     given = arguments.parse_args()
     quick = os.environ.get("QUICK", "") not in ("", "0")
+    if given.only is None and given.size is not None:
+        cells, stored = measure(given.size, tuple(CONTENDERS), given.times or 1)
+        print("\n".join(["", *lines(cells, ratios(cells)), f"bytes a log: {stored}"]))
+        return 0
     if given.only is None:
         return compare(QUICK if quick else FULL, given.times or (1 if quick else TIMES))
     name = STRICT if (given.only, given.level) == (OURS, "root") else given.only
-    measure(given.size, [name], given.times or 1)
+    measure(given.size or "100k", [name], given.times or 1)
     return 0
 
 

@@ -1,4 +1,4 @@
-// The five tables that the explorer needs.
+// The five tables that the explorer needs. Keys have the types of the events' arguments: so Ponder foresees what it needs.
 import {onchainTable} from 'ponder'
 
 export const event = onchainTable('event', (t) => ({
@@ -7,7 +7,7 @@ export const event = onchainTable('event', (t) => ({
 }))
 
 export const job = onchainTable('job', (t) => ({
-    id: t.text().primaryKey(), state: t.text(), controller: t.text(), refundTo: t.text(), modelId: t.text(),
+    id: t.bigint().primaryKey(), state: t.text(), controller: t.text(), refundTo: t.text(), modelId: t.text(),
     modelCid: t.text(), promptCid: t.text(), worker: t.text(), responseCid: t.text(), escrow: t.bigint(),
     maxTokens: t.bigint(), pricePromptToken: t.bigint(), priceCompletionToken: t.bigint(), deadline: t.bigint(),
     verifierVersion: t.bigint(), amount: t.bigint(), refund: t.bigint(), leaseUntil: t.bigint(),
@@ -17,7 +17,7 @@ export const job = onchainTable('job', (t) => ({
 }))
 
 export const receipt = onchainTable('receipt', (t) => ({
-    id: t.text().primaryKey(), state: t.text(), worker: t.text(), controller: t.text(), modelId: t.text(),
+    id: t.bigint().primaryKey(), state: t.text(), worker: t.text(), controller: t.text(), modelId: t.text(),
     modelCid: t.text(), promptCid: t.text(), responseCid: t.text(), jobKey: t.bigint(), terms: t.bigint(),
     amount: t.bigint(), refund: t.bigint(), commitment: t.bigint(), verifierVersion: t.bigint(),
     answeredAt: t.bigint(), settledAt: t.bigint(), txHash: t.text(), blockHash: t.text(), logIndex: t.integer(),
@@ -25,12 +25,12 @@ export const receipt = onchainTable('receipt', (t) => ({
 }))
 
 export const node = onchainTable('node', (t) => ({
-    id: t.text().primaryKey(), state: t.text(), maxRam: t.bigint(), maxVram: t.bigint(), maxCpu: t.bigint(),
+    id: t.hex().primaryKey(), state: t.text(), maxRam: t.bigint(), maxVram: t.bigint(), maxCpu: t.bigint(),
     stake: t.bigint(), claims: t.integer(), completed: t.integer(), settled: t.integer(), leasesLost: t.integer(),
     earned: t.bigint(), registeredAt: t.bigint(), block: t.integer(),
 }))
 
 export const account = onchainTable('account', (t) => ({
-    id: t.text().primaryKey(), ordered: t.bigint(), openEscrow: t.bigint(), credit: t.bigint(), spent: t.bigint(),
+    id: t.hex().primaryKey(), ordered: t.bigint(), openEscrow: t.bigint(), credit: t.bigint(), spent: t.bigint(),
     refunded: t.bigint(), earned: t.bigint(), block: t.integer(),
 }))

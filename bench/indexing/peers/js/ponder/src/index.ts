@@ -29,12 +29,12 @@ async function move(db: any, id: string, at: any, by: Record<string, bigint>) {
 }
 
 async function apply(db: any, name: string, args: any, at: any) {
-    const id = args.jobId?.toString()
-    const worker = args.worker && lower(args.worker)
+    const id = args.jobId
+    const worker = args.worker
     const block = at.block
     switch (name) {
         case 'NodeRegistered':
-            await db.insert(nodes).values(rules.newNode(lower(args.node), args, at))
+            await db.insert(nodes).values(rules.newNode(args.node, args, at))
             break
         case 'InferenceRequested':
             await db.insert(jobs).values(rules.newJob(id, args, at))
