@@ -1,5 +1,7 @@
 """What an operator sees of the indexer: metrics whose names stay, readiness with its reason, figures for people."""
 
+from pathlib import Path
+
 import httpx
 import pytest
 from msgspec.structs import replace
@@ -75,6 +77,11 @@ def test_every_metric_is_explained_and_stands_in_the_table(metric: object) -> No
     assert len(meaning.split()) >= 3
     assert f"`{PREFIX}{name}" in as_table()
     assert meaning in as_table()
+
+
+def test_the_operators_page_holds_the_table_as_it_is() -> None:
+    page = (Path(__file__).parents[2] / "docs/indexer.md").read_text()
+    assert as_table() in page, "put the table of `api.figures.as_table()` in place of the one in docs/indexer.md"
 
 
 def test_readiness_says_why_it_is_not(http: httpx.Client, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
