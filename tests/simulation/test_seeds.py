@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.found import FOUND
 from tests.simulation.plan import plan
 from tests.simulation.running import live_all
 from tests.simulation.world import Worlds
@@ -25,6 +26,11 @@ def worlds() -> Iterator[Worlds]:
 @pytest.mark.parametrize("seed", range(12))
 def test_a_world_is_lived_through(worlds: Worlds, seed: int) -> None:
     worlds.live(plan(seed))
+
+
+@pytest.mark.parametrize("finding", FOUND)
+def test_a_world_that_once_failed_is_lived_through(worlds: Worlds, finding: str) -> None:
+    worlds.live(FOUND[finding])
 
 
 def test_a_seed_lives_the_same_world_again(worlds: Worlds) -> None:

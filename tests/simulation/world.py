@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from chain import patience
 from chain.errors import DeepReorg, WrongChain
 from receipts.deployment import Deployment
 from tests.simulation.chain import Chain
@@ -94,7 +95,7 @@ class World:
 
     def live(self) -> Outcome:
         """Raises Failed with the last lines of the trace."""
-        random.seed(self.plan.seed)  # the jitter of pauses
+        patience._random.seed(self.plan.seed)  # the jitter of pauses that nobody gave a chance of their own
         self.loop.set_exception_handler(self._complain)
         try:
             run(self.loop, self._unfold())

@@ -1,0 +1,29 @@
+"""Worlds that once failed, with what they found: each is lived through again in every run of the tests.
+
+They are kept as plans, not as seeds alone: what a seed makes of itself changes whenever a trouble is added.
+"""
+
+from msgspec.structs import replace as change
+
+from tests.simulation.plan import Plan
+
+_SHORT = Plan(seed=0, blocks=14, blocks_before=10, busy=1.0, block_s=12, work_s=0.5, show_s=1.0, looks=4)
+
+FOUND: dict[str, Plan] = {
+    "deleted rows hid others from the first page of a list, and the books began at 0 (duckdb#22949)": change(
+        _SHORT, seed=74, first_block=2, finality="finalized", reorgs=0.3, crashes=3, show_s=0.01
+    ),
+    "a file with a damaged block was taken for one in use, and waited for without end": change(
+        _SHORT, seed=294, disk="files", damages=True, crashes=3, crash_early=True
+    ),
+    "the first range of checked blocks was lost by a crash before it was on record": change(
+        _SHORT, seed=2, crashes=3, crash_early=True, blocks_before=18
+    ),
+    "a tag's block beyond ours was believed by its number, and a branch that had gone was made final": change(
+        _SHORT, seed=5, finality="finalized", reorgs=0.5, moves=0.3, lagging_s=3.0, blocks=25, keeps=0.0
+    ),
+    "a node of two that said when to come back was asked again and again without a pause": change(
+        _SHORT, seed=58, providers=3, troubles={"busy": 0.4, "limited": 0.3}, outages=2, lagging_s=3.0
+    ),
+}
+"""What was wrong, and a world in which it was seen."""
