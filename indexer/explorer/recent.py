@@ -46,10 +46,17 @@ class Recent:
         newest, older = self._newest.get(kind, {}), self._older.get(kind, {})
         known = [row for key in keys if (row := newest.get(key) or older.get(key))]
         unknown = [key for key in keys if key not in newest and key not in older]
-        if kind in NUMBERED:
+        if kind is ReceiptRow:
+            unknown = [key for key in unknown if not self._is_unanswered(key)]
+        if unknown and kind in NUMBERED:
             highest = self._highest_job(cursor)
             unknown = [key for key in unknown if key <= highest]  # type: ignore[operator]
         return known + load(cursor, "final", kind, unknown)
+
+    def _is_unanswered(self, job_id: Key) -> bool:
+        """Whether the job is known to have no receipt yet: looking for it would read the whole table."""
+        job = self._newest.get(JobRow, {}).get(job_id) or self._older.get(JobRow, {}).get(job_id)
+        return isinstance(job, JobRow) and job.completed_at is None
 
     def _highest_job(self, cursor: duckdb.DuckDBPyConnection) -> int:
         if self._highest is None:

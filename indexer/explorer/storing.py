@@ -48,12 +48,8 @@ def load(cursor: duckdb.DuckDBPyConnection, schema: str, kind: type[Row], keys: 
     if not keys:
         return []
     table = TABLE_OF[kind]
-    few = len(keys) <= FEW_ROWS
-    wanted = ", ".join("?" * len(keys)) if few else "SELECT unnest(?)"
-    parameters = list(keys) if few else [list(keys)]
-    found = cursor.execute(
-        f"SELECT {shown(table)} FROM {schema}.{table.name} WHERE {table.key} IN ({wanted})", parameters
-    )
+    condition, parameters = _among(table, keys)
+    found = cursor.execute(f"SELECT {shown(table)} FROM {schema}.{table.name} WHERE {condition}", parameters)
     return read(table, found.fetchall())
 
 
@@ -80,11 +76,20 @@ def read(table: Table, found: Iterable[Sequence[Any]]) -> list[Row]:
 def _forget(cursor: duckdb.DuckDBPyConnection, schema: str, table: Table, keys: Sequence[Key]) -> None:
     if not keys:
         return
+    condition, parameters = _among(table, keys)
+    cursor.execute(f"DELETE FROM {schema}.{table.name} WHERE {condition}", parameters)
+
+
+def _among(table: Table, keys: Collection[Key]) -> tuple[str, list[Any]]:
+    """The rows of these keys. Numbers lie close together: bounds spare DuckDB all groups of rows that lie elsewhere."""
     few = len(keys) <= FEW_ROWS
     wanted = ", ".join("?" * len(keys)) if few else "SELECT unnest(?)"
-    cursor.execute(
-        f"DELETE FROM {schema}.{table.name} WHERE {table.key} IN ({wanted})", list(keys) if few else [list(keys)]
-    )
+    condition = f"{table.key} IN ({wanted})"
+    parameters: list[Any] = list(keys) if few else [list(keys)]
+    numbers = [key for key in keys if isinstance(key, int)]
+    if not numbers:
+        return condition, parameters
+    return f"{condition} AND {table.key} BETWEEN ? AND ?", [*parameters, min(numbers), max(numbers)]
 
 
 def _insert_few(
