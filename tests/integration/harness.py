@@ -22,6 +22,7 @@ from domain.facts import JobOrdered, TransactionSigned
 from domain.ledger import Ledger
 from tests.integration.mortal import WILL_VARIABLE, Will
 from tests.network import MODEL_ID, ROOT, Account, Network
+from tests.nursery import Started, nursery
 from tests.worker.lab import WAIT_S, Lab, until
 
 SETTLED = 4
@@ -43,7 +44,7 @@ class House(Lab):
         """Blocks before it were loaded from a file: anvil has no state of them."""
         self.prefix: tuple[str, ...] = ()
         """What the processes are started through."""
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, subprocess.Popen[bytes] | Started] = {}
         write_settings(self.settings_file("serve"), self.serve_settings())
 
     @property
@@ -196,12 +197,14 @@ class House(Lab):
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
-    def _spawn(self, name: str, will: Will | None) -> subprocess.Popen[bytes]:
+    def _spawn(self, name: str, will: Will | None) -> subprocess.Popen[bytes] | Started:
         module = "tallystick" if will is None else "tests.integration.mortal"
         command = ["-m", module, "--config", str(self.settings_file(name)), name.partition("-")[0]]
         environ = {"TALLYSTICK_DEPLOYMENT": str(self.network.deployment_file)}
         if will is not None:
             environ[WILL_VARIABLE] = msgspec.json.encode(will).decode()
+        if not self.prefix:
+            return nursery().start(module, command[2:], own_environ(environ), ROOT, self._log(name))
         with self._log(name).open("ab") as log:
             return spawn([*self.prefix, sys.executable, *command], environ, stdout=log, stderr=log)
 
@@ -225,6 +228,7 @@ class House(Lab):
             "engine": "openai",
             "engine_url": self.settings.engine_url,
             "sample_every_s": 0.5,
+            "prover_nice": 0,
             "gas_cover_percent": 0,
             "api_url": self.api_url,
         }
@@ -249,16 +253,20 @@ def house_on(network: Network, folder: Path, upstream_url: str, finality: str = 
 
 def spawn(command: Sequence[str], environ: Mapping[str, str], **streams: Any) -> "subprocess.Popen[bytes]":
     """A process in a session of its own that ends with the test's, without a developer's own settings."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("TALLYSTICK_")}
     return subprocess.Popen(
         list(command),
         cwd=ROOT,
-        env={**own, **environ, "PYTHONUNBUFFERED": "1"},
+        env=own_environ(environ),
         stdin=subprocess.DEVNULL,
         start_new_session=True,
         preexec_fn=end_with_parent(),
         **streams,
     )
+
+
+def own_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("TALLYSTICK_")}
+    return {**own, **environ, "PYTHONUNBUFFERED": "1"}
 
 
 def tallystick(*words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
