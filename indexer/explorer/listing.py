@@ -95,10 +95,9 @@ def one(cursor: duckdb.DuckDBPyConnection, table: Table, where: Mapping[str, Val
     named = tuple(where.values())
     skipped = _skipped(cursor, table, conditions, named, at)
     for source in _sources(table, at):
-        counted = conditions + source.conditions
-        values = (*named, *source.values)
-        if source.schema != skipped and (not at or ask(cursor, _is_any(table, source.schema, counted), values)):
-            found = ask(cursor, f"{_select(table, source.schema, counted)} LIMIT 1", values)
+        if source.schema != skipped:
+            select = _select(table, source.schema, conditions + source.conditions)
+            found = ask(cursor, f"{select} LIMIT 1", (*named, *source.values))
             if rows := _read(table, source, found, at):
                 return with_documents(cursor, rows)[0] if table is RECEIPTS else rows[0]
     return None

@@ -50,6 +50,7 @@ from .waiting import Waiters
 
 LIMIT = 50
 PASTS_COUNTED = 16
+MOMENTS_MAX = 256
 
 _JOBS = Order(JOBS, ("job_id",))
 _RECEIPTS = Order(RECEIPTS, ("job_id",))
@@ -76,7 +77,7 @@ class Queries:
         self._waiters = waiters
         self._pasts = pasts
         self._asked = asked
-        self._meant: tuple[Present, Moment] | None = None
+        self._meant: dict[int | str, tuple[Present, Moment]] = {}
         self._stats: tuple[Progress, StatsRow] | None = None
         self._past_stats: dict[int, tuple[StatsRow, Head, StatsRow]] = {}
         self._newest = self
@@ -242,9 +243,14 @@ class Queries:
     def _moment(self, cursor: duckdb.DuckDBPyConnection, now: Present) -> Moment:
         """Found once, and again when the head has changed."""
         assert self._asked is not None
-        if self._meant is None or self._meant[0] != now:
-            self._meant = now, moment(cursor, self._asked, now)
-        return self._meant[1]
+        known = self._newest._meant
+        found = known.get(self._asked)
+        if found is None or found[0] != now:
+            found = now, moment(cursor, self._asked, now)
+            if len(known) >= MOMENTS_MAX:
+                known.clear()
+            known[self._asked] = found
+        return found[1]
 
     def _counted(self, cursor: duckdb.DuckDBPyConnection) -> StatsRow:
         progress = read_progress(cursor)
