@@ -90,7 +90,7 @@ def plan(seed: int) -> Plan:
         socket=chance.random() < 0.4,
         lies=lies,
         lie_kinds=tuple(sorted(chance.sample(kinds, chance.randint(1, 4)))) if lies else (),
-        honest=chance.random() < 0.5,
+        honest=chance.random() < 0.5 and providers > 1,
         troubles={name: chance.choice((0.05, 0.2)) for name in chance.sample(TROUBLES, chance.choice((0, 0, 1, 2, 4)))},
         outages=chance.choice((0, 0, 1, 2)),
         crashes=chance.choice((0, 0, 0, 1, 1, 2, 3)),
