@@ -1,4 +1,4 @@
-"""What an earlier version stored is opened by this one: facts stay, tables are built anew from them, no node is asked."""
+"""What an earlier version stored is opened by this one: facts stay, tables are built anew, no node is asked."""
 
 import tarfile
 from pathlib import Path
