@@ -44,7 +44,6 @@ INDEXER: tuple[Gauge | Counter, ...] = (
     ),
     Counter("blocks_total", "Blocks read, again after a reorganisation", lambda now: now.blocks),
     Counter("logs_total", "Logs read and checked", lambda now: now.logs),
-    Counter("rows_total", "Rows written to the tables", lambda now: now.rows),
     Counter("requests_total", "Requests sent to providers", lambda now: now.requests),
     Counter("retries_total", "Requests sent again, there or elsewhere", lambda now: now.retries),
     Counter(

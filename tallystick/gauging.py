@@ -61,7 +61,6 @@ class IndexerGauges:
             retries=self._count("retries"),
             blocks=self._count("blocks"),
             logs=self._count("logs"),
-            rows=self._count("rows"),
             parked=incidents.parked,
             reorgs=incidents.reorgs,
             memory_bytes=self._process.memory_info().rss,

@@ -61,7 +61,6 @@ class IndexerOut(Struct, frozen=True):
     retries: int
     blocks: int
     logs: int
-    rows: int
     parked: int
     reorgs: int
     memory_bytes: int

@@ -70,7 +70,6 @@ class IndexerFigures(Struct, frozen=True, kw_only=True):
     retries: int
     blocks: int
     logs: int
-    rows: int
     parked: int
     reorgs: int
     memory_bytes: int

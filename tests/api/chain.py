@@ -58,7 +58,6 @@ FIGURES = IndexerFigures(
     retries=3,
     blocks=40,
     logs=120,
-    rows=300,
     parked=1,
     reorgs=2,
     memory_bytes=1 << 27,

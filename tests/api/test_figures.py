@@ -21,7 +21,6 @@ NAMES = {
     "stage_seconds_total": "counter",
     "blocks_total": "counter",
     "logs_total": "counter",
-    "rows_total": "counter",
     "requests_total": "counter",
     "retries_total": "counter",
     "provider_errors_total": "counter",
