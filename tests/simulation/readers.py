@@ -90,6 +90,8 @@ class Reader:
         for before, after in pairwise(ranges):
             if (after.first, after.parent_hash) != (before.last + 1, before.last_hash):
                 raise Wrong(f"checked ranges {before} and {after} do not link")
+        if ranges and ranges[0].first > self._chain.first:
+            raise Wrong(f"checked from block {ranges[0].first} on, the first that matters is {self._chain.first}")
         if ranges and ranges[-1].last > explorer.head().final:
             raise Wrong(f"checked are {ranges[0].first} to {ranges[-1].last}, final is {explorer.head().final}")
         for reorg in queries.reorgs(limit=PAGE).rows:
