@@ -41,10 +41,10 @@ def planned(tmp_path: Path, upstream: Upstream) -> Plan:
 
 
 async def test_a_killed_chain_ends_the_network_at_once_with_the_reason(planned: Plan) -> None:
-    said = io.StringIO()
+    said, before = io.StringIO(), children()
     keeping = asyncio.create_task(keep_up(Console(file=said, width=200), planned))
     await until(lambda: "the network is up" in said.getvalue() or keeping.done(), "it is up")
-    chain, *others = children()
+    chain, *others = [pid for pid in children() if pid not in before]
     os.kill(chain, signal.SIGKILL)
     with pytest.raises(DevnetFailed, match=r"anvil\) ended by signal 9: start it again"):
         await asyncio.wait_for(keeping, 60)
