@@ -95,9 +95,11 @@ class Node:
         deadline = _now() + self.settings.deadline_s
         attempt, tried = 1, set[str]()
         while True:
+            leased = False
             try:
                 async with asyncio.timeout_at(deadline) as limit:
                     async with self._pool.lease("head", tried, methods) as provider:
+                        leased = True
                         tried.add(provider.name)
                         deadline += provider.allowance_s(calls)
                         limit.reschedule(deadline)
@@ -110,7 +112,8 @@ class Node:
                 trouble = error
             if _may_have_acted(calls, trouble):
                 raise trouble
-            if self._pool.has_other("head", tried, methods) and _now() < deadline:
+            # a lease that fails has found nobody among the others either
+            if leased and self._pool.has_other("head", tried, methods) and _now() < deadline:
                 self.effort.count("retries")
                 continue
             if isinstance(trouble, Denied):
@@ -122,7 +125,7 @@ class Node:
             with self.effort.on("waiting"):
                 await asyncio.sleep(pause_s)
             attempt += 1
-            if self._pool.has_tried_all("head", tried):
+            if not leased or self._pool.has_tried_all("head", tried):
                 tried.clear()
 
 

@@ -25,5 +25,23 @@ FOUND: dict[str, Plan] = {
     "a node of two that said when to come back was asked again and again without a pause": change(
         _SHORT, seed=58, providers=3, troubles={"busy": 0.4, "limited": 0.3}, outages=2, lagging_s=3.0
     ),
+    "a node that was still to be vetted and had said when to come back was asked without a pause until then": change(
+        _SHORT,
+        seed=255,
+        blocks=7,
+        blocks_before=0,
+        first_block=3,
+        keeps=0.0,
+        finality="safe",
+        providers=3,
+        lagging_s=3.0,
+        socket=True,
+        troubles={"bad_certificate": 0.05, "busy": 0.05, "no_name": 0.2, "broken": 0.2},
+        outages=2,
+        work_s=0.01,
+        show_s=90.0,
+        looks=1,
+        batch_blocks=3,
+    ),
 }
 """What was wrong, and a world in which it was seen."""
