@@ -130,8 +130,16 @@ class Follower:
 
     async def _toward(self, branch: Branch, seen: Head) -> AsyncGenerator[News, None]:
         head = await self._outwait(branch, seen)
-        if head is None:
-            return
+        if head is not None:
+            async with aclosing(self._move(branch, head)) as told:
+                async for each in told:
+                    yield each
+        await self._refresh_tag(branch)
+        for each in branch.finalise(self._bound(branch)):
+            yield each
+
+    async def _move(self, branch: Branch, head: Head) -> AsyncGenerator[News, None]:
+        """Makes `head` our newest block."""
         while head.number - branch.top.number > NEAR_BLOCKS:
             await self._refresh_tag(branch)
             async with aclosing(self._catch_up(branch, head.number - NEAR_BLOCKS)) as told:
@@ -142,9 +150,6 @@ class Follower:
         else:
             news = await self._adopt(branch, await self._source.block(head.hash))
         for each in news:
-            yield each
-        await self._refresh_tag(branch)
-        for each in branch.finalise(self._bound(branch)):
             yield each
 
     async def _catch_up(self, branch: Branch, last: int) -> AsyncGenerator[News, None]:

@@ -43,5 +43,22 @@ FOUND: dict[str, Plan] = {
         looks=1,
         batch_blocks=3,
     ),
+    "what had become final stayed unfinal after a restart on a chain that stood still": change(
+        _SHORT,
+        seed=383,
+        blocks=4,
+        blocks_before=0,
+        reorgs=0.5,
+        keeps=1.0,
+        finality="finalized",
+        lagging_s=20.0,
+        outages=1,
+        crashes=3,
+        work_s=0.0,
+        show_s=20.0,
+        looks=2,
+        batch_blocks=1,
+        batch_events=1,
+    ),
 }
 """What was wrong, and a world in which it was seen."""
