@@ -69,12 +69,12 @@ class Disk:
 class KeptDisk(Disk):
     """Its DuckDB stays open, and is emptied by whoever owns it."""
 
-    def __init__(self, folder: Path, empty: Callable[[Disk], None]) -> None:
+    def __init__(self, folder: Path, empty: Callable[[], None]) -> None:
         super().__init__(folder)
         self._empty = empty
 
     def lose_tables(self) -> None:
-        self._empty(self)
+        self._empty()
 
 
 class FileDisk(Disk):
@@ -154,7 +154,9 @@ class Cellar:
                     shutil.copy(self._file_template(), disk.database)
                     yield disk
                     return
-                self._empty_kept(disk)
+                if self._kept is None or self._worlds % WORLDS_A_DATABASE == 0:
+                    self._make_kept(disk)
+                self._empty_kept()
                 with self._opening(disk):
                     yield disk
         finally:
@@ -181,9 +183,7 @@ class Cellar:
 
         return patch.object(explorer_database, "_open", opened)
 
-    def _empty_kept(self, disk: Disk) -> None:
-        if self._kept is None or self._worlds % WORLDS_A_DATABASE == 0:
-            self._make_kept(disk)
+    def _empty_kept(self) -> None:
         assert self._kept is not None
         for table, rows in self._pristine.items():
             self._kept.execute(f"DELETE FROM {table}")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from tests.simulation.found import FOUND
 from tests.simulation.plan import plan
@@ -45,6 +46,12 @@ def test_a_seed_lives_the_same_world_in_another_process_with_other_hashes(worlds
     environ = os.environ | {"PYTHONHASHSEED": "4711"}
     said = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=True).stdout
     assert f"seed 3 passed: trace {ours.trace}, {ours.steps} steps" in said
+
+
+def test_worlds_that_lose_their_tables_share_databases_too(worlds: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.simulation.disk.WORLDS_A_DATABASE", 1)
+    for seed in (1189, 1190):
+        worlds.live(structs.replace(plan(seed), disk="kept", ending="tables lost"))
 
 
 @pytest.mark.slow
