@@ -9,6 +9,7 @@ WORKER := .venv-worker/bin
 ANVIL := .tools/node_modules/.bin/anvil
 MODEL := .tallystick/models/smollm2-135m-instruct
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
+VERIFIER := clients/js/receipts
 QUICK := not slow and not served and not vllm
 PIP := -m pip install --quiet --disable-pip-version-check --no-deps
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/node_modules/.bin:$(PATH)
@@ -27,7 +28,7 @@ up: setup  ## Runs the whole network until Ctrl-C; its data survive a restart
 console: setup  ## Opens `ape console` on the network of `make up`
 	@TALLYSTICK_DEPLOYMENT=.tallystick/up/deployment.json $(CORE)/ape console --network "http://127.0.0.1:8545"
 
-test: setup .tools/.test-peers  ## Runs every check and every test
+test: setup .tools/.test-peers $(VERIFIER)/node_modules/.package-lock.json  ## Runs every check and every test
 	@$(MAKE) --no-print-directory lint
 	$(WORKER)/python -m pytest -q -m vllm tests/worker
 	$(CORE)/ape test --network ethereum:local:foundry -q tests/contracts
@@ -78,6 +79,10 @@ setup: .tools/.core .tools/.anvil .tools/.worker $(MODEL)/.complete
 	@echo "circom, snarkjs and other peers of the tests and benchmarks"
 	@scripts/npm-install $$(grep -v '^@foundry-rs' environments/node-packages.txt)
 	@touch $@
+
+$(VERIFIER)/node_modules/.package-lock.json: $(VERIFIER)/package-lock.json | .tools/.core
+	@echo "curves, compiler and types of the verifier in JavaScript"
+	@scripts/npm ci --no-audit --no-fund --loglevel=error --prefix $(VERIFIER) && touch $@
 
 .tools/.worker: environments/worker-cpu.txt pyproject.toml | .tools/.python
 	@echo "[3/4] Python environment for the worker with vLLM (.venv-worker, 1.8 GB, one to three minutes)"

@@ -1,6 +1,7 @@
 """The bytes behind a prompt CID in, what is asked out: plain text is one user message, our JSON says more.
 
-A JSON object whose `schema` begins with `tallystick/` is a request document; anything else is text.
+A JSON object whose `schema` begins with `tallystick/` is a request document; anything else is text, and so is JSON that
+is nested deeper than any request: whoever reads it must find the same, whatever their parser can take.
 """
 
 import json
@@ -14,6 +15,7 @@ from .canonical import encode
 SCHEMA: Literal["tallystick/request/1"] = "tallystick/request/1"
 REQUEST_BYTES_MAX = 1 << 20
 STOPS_MAX = 16
+DEPTH_MAX = 64
 
 Role = Literal["system", "user", "assistant"]
 
@@ -93,7 +95,7 @@ def _document(content: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     schema = fields.get("schema")
-    if not isinstance(schema, str) or not schema.startswith("tallystick/"):
+    if not isinstance(schema, str) or not schema.startswith("tallystick/") or _is_deeper(fields, DEPTH_MAX):
         return None
     return fields.plain()
 
@@ -115,6 +117,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, _Pairs):
         return value.plain()
     return [_plain(part) for part in value] if isinstance(value, list) else value
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether anything stands more than `levels` levels below `value`."""
+    if levels < 0:
+        return True
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(_is_deeper(part, levels - 1) for part in parts)
 
 
 def _no_number(text: str) -> NoReturn:

@@ -23,6 +23,16 @@ def test_text_that_looks_like_json_but_is_no_request_of_ours_stays_text(text: st
     assert parse(text.encode()).prompt == text
 
 
+@pytest.mark.parametrize(("depth", "is_text"), [(64, False), (65, True), (900, True), (100_000, True)])
+def test_json_nested_deeper_than_any_request_is_text_whatever_the_parser_can_take(depth: int, is_text: bool) -> None:
+    nested = b'{"schema":"tallystick/request/1","more":' + b"[" * (depth - 1) + b"0" + b"]" * (depth - 1) + b"}"
+    if is_text:
+        assert parse(nested).prompt == nested.decode()
+    else:
+        with pytest.raises(BadRequest, match="more"):
+            parse(nested)
+
+
 def test_a_document_names_messages_and_how_to_answer() -> None:
     request = parse(
         document(messages=[{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}],

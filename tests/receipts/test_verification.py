@@ -1,9 +1,8 @@
 """A bundle is verified only if everything in it holds and a block hash anchors it; any change makes it fail.
 
-The sample is the evidence of one job that was really settled on a development chain (see `settled`).
+The sample and the ways to spoil it are in `bundles`, which the verifier in JavaScript is judged by as well.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,32 +10,35 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from receipts.canonical import encode, to_bytes, to_word
+from receipts.canonical import encode, to_bytes
 from receipts.content.unixfs import cid_of
-from receipts.curve import BASE_FIELD
-from receipts.deployment import Deployment, load
+from receipts.deployment import Deployment
 from receipts.document import sign
-from receipts.evidence import Bundle, Payload, decode_bundle, encode_bundle, to_payload
+from receipts.evidence import Bundle, Payload, encode_bundle, to_payload
 from receipts.oracle import verify_slowly
 from receipts.tokens import tokenizer_in
 from receipts.verification import Verdict, verify_bundle
 from tests.network import WORKERS
+from tests.receipts.bundles import (
+    BLOCK_HASH,
+    BUNDLE,
+    DATA,
+    LIES,
+    NO_BUNDLES,
+    PAYLOADS,
+    PINS,
+    UNSETTLED,
+    changed_at,
+    negated_a,
+    resigned,
+    variants,
+)
 from tests.receipts.documents import wallet
 from tests.receipts.settled import STORED
-
-DATA = (STORED / "bundle.json").read_bytes()
-PINS = load(STORED / "deployment.json")
-BUNDLE = decode_bundle(DATA)
-BLOCK_HASH = to_bytes(BUNDLE.block.hash)
 
 
 def judged(bundle: Bundle, **how: Any) -> Verdict:
     return verify_bundle(encode_bundle(bundle), PINS, **{"block_hash": BLOCK_HASH, **how})
-
-
-def resigned(**changes: Any) -> Bundle:
-    """The bundle with a receipt that its worker signed anew: a worker who lies."""
-    return replace(BUNDLE, receipt=sign(replace(BUNDLE.receipt, **changes), wallet(WORKERS[0].key)))
 
 
 def failed_step(verdict: Verdict) -> str:
@@ -84,12 +86,6 @@ def test_the_pure_python_pairing_agrees() -> None:
     assert failed_step(judged(resigned(proof=negated_a()), pairing_check=verify_slowly)) == "proof"
 
 
-def negated_a() -> tuple[str, ...]:
-    """A proof of valid points that proves nothing: A is turned into -A."""
-    x, y, *others = BUNDLE.receipt.proof
-    return (x, to_word(BASE_FIELD - int(y, 16)), *others)
-
-
 def unreachable(number: int) -> bytes:
     raise OSError(f"no answer about block {number}")
 
@@ -126,35 +122,7 @@ def test_pins_come_from_the_verifier_and_are_never_the_bundle_s_own(pins: Deploy
     assert failed_step(verify_bundle(DATA, pins, block_hash=BLOCK_HASH)) == step
 
 
-@pytest.mark.parametrize(
-    ("changes", "step"),
-    [
-        ({"chain_id": 1}, "pins"),
-        ({"coordinator": "0x" + "12" * 20}, "pins"),
-        ({"receipt_id": "another"}, "pins"),
-        ({"circuit_digest": to_word(1)}, "pins"),
-        ({"prompt_cid": BUNDLE.receipt.response_cid}, "content"),
-        ({"response_cid": "none"}, "content"),
-        ({"completion_tokens": BUNDLE.receipt.completion_tokens - 1}, "tokens"),
-        ({"completion_ids": BUNDLE.receipt.completion_ids[:-1]}, "tokens"),
-        ({"units": 1}, "tokens"),
-        ({"job_key": to_word(1)}, "commitment"),
-        ({"salt": to_word(1)}, "commitment"),
-        ({"salt": "0x" + "ff" * 32}, "commitment"),
-        ({"started_at": BUNDLE.receipt.started_at + 1}, "commitment"),
-        ({"completed_at": BUNDLE.receipt.started_at - 1}, "commitment"),
-        ({"commitment": to_word(1)}, "commitment"),
-        ({"proof": negated_a()}, "proof"),
-        ({"proof": ("0x" + "00" * 32,) * 8}, "proof"),
-        ({"proof": ("0x" + "ff" * 32,) * 8}, "proof"),
-        ({"amount": "1"}, "proof"),
-        ({"amount": "9" * 78}, "proof"),
-        ({"terms": to_word(1)}, "proof"),
-        ({"terms": "0x" + "ff" * 32}, "proof"),
-        ({"price": "1"}, "terms"),
-        ({"model": "another"}, "settlement"),
-    ],
-)
+@pytest.mark.parametrize(("changes", "step"), LIES)
 def test_a_worker_who_signs_something_else_is_found_out(changes: dict[str, Any], step: str) -> None:
     assert failed_step(judged(resigned(**changes))) == step
 
@@ -199,42 +167,12 @@ def test_tokens_that_do_not_decode_to_the_answer_are_refused() -> None:
     assert failed_step(judged(lying, tokenizer_of=tokenizer_in(STORED / "model"))) == "tokens"
 
 
-def block_of(**changes: Any) -> Bundle:
-    return replace(BUNDLE, block=replace(BUNDLE.block, **changes))
-
-
-def inclusion_of(**changes: Any) -> Bundle:
-    return replace(BUNDLE, inclusion=replace(BUNDLE.inclusion, **changes))
-
-
-@pytest.mark.parametrize(
-    "bundle",
-    [
-        block_of(hash=to_word(1)),
-        block_of(header=(*BUNDLE.block.header, "0x01")),
-        block_of(header=BUNDLE.block.header[:-1]),
-        inclusion_of(tx_index=BUNDLE.inclusion.tx_index - 1),
-        inclusion_of(log_index=BUNDLE.inclusion.log_index - 1),
-        inclusion_of(log_index=99),
-        inclusion_of(nodes=()),
-        inclusion_of(nodes=BUNDLE.inclusion.nodes[:-1]),
-        inclusion_of(nodes=(*BUNDLE.inclusion.nodes, BUNDLE.inclusion.nodes[-1])),
-    ],
-)
+@pytest.mark.parametrize("bundle", UNSETTLED)
 def test_a_settlement_that_the_block_does_not_hold_is_refused(bundle: Bundle) -> None:
     assert failed_step(judged(bundle, block_hash=to_bytes(bundle.block.hash))) == "settlement"
 
 
-@pytest.mark.parametrize(
-    "payload",
-    [
-        Payload("base64", "SGVsbG8="),
-        Payload("base64", "not base64"),
-        Payload("base64", "/w=="),
-        Payload("base64", "/x=="),
-        Payload("utf-8", "\x00"),
-    ],
-)
+@pytest.mark.parametrize("payload", PAYLOADS)
 def test_contents_in_another_form_or_of_another_kind_are_refused(payload: Payload) -> None:
     for name in ("prompt", "response", "model"):
         assert failed_step(judged(replace(BUNDLE, **{name: payload}))) in ("encoding", "content")
@@ -244,21 +182,9 @@ def test_bytes_that_are_no_text_are_carried_in_base64() -> None:
     assert to_payload(b"\xff") == Payload("base64", "/w==")
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"{}", b"null", b"[" * 100_000, b"\xff\xfe", DATA[:-1], DATA + b"\n", b" " + DATA]
-)
+@pytest.mark.parametrize("data", NO_BUNDLES)
 def test_bytes_that_are_no_bundle_are_refused(data: bytes) -> None:
     assert failed_step(verify_bundle(data, PINS, block_hash=BLOCK_HASH)) == "encoding"
-
-
-def changed_at(data: bytes, at: int) -> bytes:
-    """Another character of the same kind, so that the change is as hard to see as can be."""
-    letter = data[at : at + 1]
-    for letters in (b"0123456789", b"abcdefghijklmnopqrstuvwxyz", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"):
-        if letter in letters:
-            modulus = 6 if letter in b"abcdef" else len(letters)
-            return data[:at] + letters[(letters.index(letter) + 1) % modulus :][:1] + data[at + 1 :]
-    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
 
 @pytest.mark.slow
@@ -272,32 +198,6 @@ def test_a_character_changed_here_and_there_is_refused_even_without_an_anchor() 
 def test_any_character_changed_is_refused_even_without_an_anchor(part: int) -> None:
     for at in range(part, len(DATA), 8):
         assert failed_step(verify_bundle(changed_at(DATA, at), PINS)), at
-
-
-def variants(value: Any) -> Iterator[Any]:
-    """Every way to change one leaf, to drop one part, or to say one thing more, of a JSON value."""
-    if isinstance(value, dict):
-        yield {**value, "more": 1}
-        for key, part in value.items():
-            yield {name: other for name, other in value.items() if name != key}
-            yield from ({**value, key: changed} for changed in variants(part))
-    elif isinstance(value, list):
-        yield [*value, *value[-1:]] if value else ["0x00"]
-        if len(value) > 1:
-            yield value[1:]
-            yield value[::-1]
-        for at in {0, len(value) // 2, len(value) - 1} if len(value) > 30 else range(len(value)):
-            yield from ([*value[:at], changed, *value[at + 1 :]] for changed in variants(value[at]))
-    else:
-        yield from (changed for changed in _leaves(value) if changed != value or type(changed) is not type(value))
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, str):
-        yield from (value + "0", value[:-1], value.upper(), "", value + "\n")
-    elif isinstance(value, int | float):
-        yield from (value + 1, -1 - value, str(value))
-    yield from (None, [value])
 
 
 def test_any_field_changed_dropped_or_added_is_refused_even_without_an_anchor() -> None:
