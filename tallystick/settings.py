@@ -10,6 +10,8 @@ import msgspec
 
 PREFIX = "TALLYSTICK_"
 DEFAULT_FILE = "tallystick.toml"
+PLACES = ("api_url", "deployment")
+"""Settings of no room, which say what network is meant: lines above the first section, `TALLYSTICK_API_URL`."""
 
 Room = TypeVar("Room")
 
@@ -24,6 +26,7 @@ class Sources(msgspec.Struct, frozen=True):
     file: Mapping[str, Mapping[str, Any]]
     environ: Mapping[str, str]
     file_name: str = DEFAULT_FILE
+    places: Mapping[str, str] = {}
 
     def room(self, kind: type[Room], room: str, **flags: object) -> Room:
         """The settings of `room` as its struct: flags that are not None win, then the environment, then the file."""
@@ -40,9 +43,11 @@ class Sources(msgspec.Struct, frozen=True):
             raise BadSettings(f"settings of {room}: {fault}") from None
 
     def _from_environ(self, kind: type, room: str, fields: set[str]) -> dict[str, Any]:
-        prefix = f"{PREFIX}{room.upper()}_"
+        prefix, others = f"{PREFIX}{room.upper()}_", {f"{PREFIX}{name.upper()}" for name in PLACES}
         found = {
-            name.removeprefix(prefix).lower(): value for name, value in self.environ.items() if name.startswith(prefix)
+            name.removeprefix(prefix).lower(): value
+            for name, value in self.environ.items()
+            if name.startswith(prefix) and name not in others
         }
         for name in found:
             if name not in fields:
@@ -65,12 +70,16 @@ def read_sources(path: Path | None, environ: Mapping[str, str], rooms: frozenset
         raise BadSettings(f"{file}: no such settings file; leave --config out to use the defaults") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise BadSettings(f"{file}: not TOML: {fault}") from None
+    places = {name: parsed.pop(name) for name in PLACES if name in parsed}
+    for name, place in places.items():
+        if not isinstance(place, str):
+            raise BadSettings(f"{file}: {name} is {place!r}: write it as text, in quotes")
     for name, section in parsed.items():
         if name not in rooms or not isinstance(section, dict):
             raise BadSettings(
                 f"{file}: no section [{name}]{_suggest(name, rooms)}; there are {', '.join(sorted(rooms))}"
             )
-    return Sources(parsed, environ, str(file))
+    return Sources(parsed, environ, str(file), places)
 
 
 def _from_json(variable: str, value: str) -> Any:

@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 import click
 
 from tallystick.amounts import BadAmount, parse_wei
+from tallystick.cli.session import Session
 
 ADDRESS_BYTES = 20
+API_URL, DEPLOYMENT = "http://127.0.0.1:8001", "deployment.json"
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -20,6 +22,16 @@ def _stack(*options: Callable[[Command], Command]) -> Callable[[Command], Comman
         return command
 
     return decorate
+
+
+def _place(name: str, otherwise: str) -> Callable[[], str]:
+    """What the settings file says, which is read only where neither flag nor environment does."""
+
+    def default() -> str:
+        session = click.get_current_context().find_object(Session)
+        return session.sources.places.get(name, otherwise) if session else otherwise
+
+    return default
 
 
 def chain_options(command: Command) -> Command:
@@ -37,9 +49,8 @@ def deployment_option(command: Command) -> Command:
         "--deployment",
         type=click.Path(path_type=Path, dir_okay=False),
         envvar="TALLYSTICK_DEPLOYMENT",
-        default=Path("deployment.json"),
-        show_default=True,
-        help="What was deployed, as `tallystick deploy` wrote it.",
+        default=_place("deployment", DEPLOYMENT),
+        help=f"What was deployed, as `tallystick deploy` wrote it [default: {DEPLOYMENT}].",
     )(command)
 
 
@@ -60,9 +71,8 @@ def api_option(command: Command) -> Command:
     return click.option(
         "--api-url",
         envvar="TALLYSTICK_API_URL",
-        default="http://127.0.0.1:8001",
-        show_default=True,
-        help="The network's API.",
+        default=_place("api_url", API_URL),
+        help=f"The network's API [default: {API_URL}].",
     )(command)
 
 

@@ -54,6 +54,18 @@ def test_a_list_is_written_as_tables_in_the_file_and_as_json_in_the_environment(
         Sources({}, {"TALLYSTICK_BASIN_PUMPS": "both"}).room(Basin, "basin")
 
 
+def test_what_network_is_meant_stands_above_the_sections_and_belongs_to_no_room(tmp_path: Path) -> None:
+    file = tmp_path / "network.toml"
+    file.write_text('api_url = "http://here"\ndeployment = "here.json"\n[pump]\nlabel = "x"\n')
+    sources = read_sources(file, {"TALLYSTICK_API_URL": "http://there"}, ROOMS)
+    assert sources.places == {"api_url": "http://here", "deployment": "here.json"}
+    assert sources.room(Pump, "pump") == Pump(10, "x")
+    assert sources.room(Pump, "api") == Pump(), "TALLYSTICK_API_URL is no setting of the room `api`"
+    file.write_text("api_url = 8001\n")
+    with pytest.raises(BadSettings, match="api_url is 8001: write it as text"):
+        read_sources(file, {}, ROOMS)
+
+
 def test_a_file_that_is_missing_or_malformed_or_has_a_strange_section_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match="no such settings file"):
         read_sources(tmp_path / "absent.toml", {}, ROOMS)
