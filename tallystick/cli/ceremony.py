@@ -38,7 +38,11 @@ def _tools(session: Session) -> Tools:
 @after_argument
 @pass_session
 def start(session: Session, powers: Path, after: Path) -> None:
-    """Begins from POWERS of tau (2^10 or more), writing AFTER for the first party."""
+    """Begins from POWERS of tau (2^10 or more), writing AFTER for the first party.
+
+    \b
+    Example:  tallystick ceremony start powers.ptau first.zkey
+    """
     tools = _tools(session)
     with tempfile.TemporaryDirectory() as scratch, session.console.status("checking the powers of tau, setting up"):
         phases.start(tools, phases.compile_circuit(tools, phases.CIRCUITS, Path(scratch)).constraints, powers, after)
@@ -51,7 +55,11 @@ def start(session: Session, powers: Path, after: Path) -> None:
 @click.option("--name", required=True, help="Who contributes; it goes into the transcript.")
 @pass_session
 def contribute(session: Session, before: Path, after: Path, name: str) -> None:
-    """Adds this machine's randomness to BEFORE, writing AFTER for the next party."""
+    """Adds this machine's randomness to BEFORE, writing AFTER for the next party.
+
+    \b
+    Example:  tallystick ceremony contribute first.zkey second.zkey --name "Ada"
+    """
     with session.console.status("contributing"):
         digest = phases.contribute(_tools(session), before, after, name)
     session.console.print(f"{after}: hand it on, and publish your contribution's hash:\n{digest}", soft_wrap=True)
@@ -63,7 +71,11 @@ def contribute(session: Session, before: Path, after: Path, name: str) -> None:
 @click.option("--beacon", required=True, help="Public randomness as hex, such as the hash of a later block.")
 @pass_session
 def finalise(session: Session, before: Path, after: Path, beacon: str) -> None:
-    """Ends the ceremony with public randomness."""
+    """Ends the ceremony with public randomness.
+
+    \b
+    Example:  tallystick ceremony finalise second.zkey last.zkey --beacon 0x8f3c5b...
+    """
     try:
         randomness = bytes.fromhex(beacon.removeprefix("0x"))
     except ValueError:
@@ -79,7 +91,11 @@ def finalise(session: Session, before: Path, after: Path, beacon: str) -> None:
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @pass_session
 def publish(session: Session, powers: Path, before: Path, folder: Path) -> None:
-    """Verifies the finished ceremony in BEFORE and writes FOLDER with keys, sums and transcript."""
+    """Verifies the finished ceremony in BEFORE and writes FOLDER with keys, sums and transcript.
+
+    \b
+    Example:  tallystick ceremony publish powers.ptau last.zkey keys
+    """
     with session.console.status("verifying the whole chain of contributions"):
         manifest = phases.publish(_tools(session), phases.CIRCUITS, powers, before, folder)
     names = ", ".join(part.name for part in manifest.ceremony.contributions)
@@ -91,7 +107,11 @@ def publish(session: Session, powers: Path, before: Path, folder: Path) -> None:
 @click.argument("folder", type=click.Path(exists=True, path_type=Path, file_okay=False))
 @pass_session
 def verify_ceremony(session: Session, powers: Path, folder: Path) -> None:
-    """Checks FOLDER's keys against the circuit's sources, the powers of tau and its own transcript."""
+    """Checks FOLDER's keys against the circuit's sources, the powers of tau and its own transcript.
+
+    \b
+    Example:  tallystick ceremony verify powers.ptau keys
+    """
     with session.console.status("verifying the whole chain of contributions"):
         manifest = phases.verify_published(_tools(session), phases.CIRCUITS, powers, folder)
     session.console.print(

@@ -45,7 +45,11 @@ def _content(command: Any) -> Any:
 def add(
     session: Session, model_id: str, folder: Path | None, cid: str | None, name: str, description: str, **options: Any
 ) -> None:
-    """Registers MODEL_ID at the registry's default prices; its files are named by the CID of their manifest."""
+    """Registers MODEL_ID at the registry's default prices; its files are named by the CID of their manifest.
+
+    \b
+    Example:  tallystick model add my-model --folder ./my-model --name "My model" --keystore owner.json
+    """
     named = _named(session, folder, cid)
     _call(session, options, f"registered {model_id}", "registerModel", model_id, named, name or model_id, description)
 
@@ -57,7 +61,11 @@ def add(
 @wallet_options
 @pass_session
 def update(session: Session, model_id: str, folder: Path | None, cid: str | None, **options: Any) -> None:
-    """Registers new files for MODEL_ID; jobs already ordered keep the old ones."""
+    """Registers new files for MODEL_ID; jobs already ordered keep the old ones.
+
+    \b
+    Example:  tallystick model update my-model --folder ./my-model-2 --keystore owner.json
+    """
     _call(session, options, f"updated {model_id}", "updateModel", model_id, _named(session, folder, cid))
 
 
@@ -69,7 +77,11 @@ def update(session: Session, model_id: str, folder: Path | None, cid: str | None
 @wallet_options
 @pass_session
 def price(session: Session, model_id: str, prompt_price: int, completion_price: int, **options: Any) -> None:
-    """Sets the prices of a prompt token and of a completion token, such as 2gwei 20gwei."""
+    """Sets the prices of a prompt token and of a completion token, such as 2gwei 20gwei.
+
+    \b
+    Example:  tallystick model price my-model 2gwei 20gwei --keystore owner.json
+    """
     _call(session, options, f"priced {model_id}", "setPrices", model_id, prompt_price, completion_price)
 
 
@@ -80,7 +92,11 @@ def price(session: Session, model_id: str, prompt_price: int, completion_price: 
 @wallet_options
 @pass_session
 def limit(session: Session, model_id: str, tokens: int, **options: Any) -> None:
-    """Sets the most completion tokens that one job may ask for."""
+    """Sets the most completion tokens that one job may ask for.
+
+    \b
+    Example:  tallystick model limit my-model 1024 --keystore owner.json
+    """
     _call(session, options, f"limited {model_id} to {tokens} tokens", "setMaxTokens", model_id, tokens)
 
 
@@ -90,7 +106,11 @@ def limit(session: Session, model_id: str, tokens: int, **options: Any) -> None:
 @wallet_options
 @pass_session
 def activate(session: Session, model_id: str, **options: Any) -> None:
-    """Lets new jobs name MODEL_ID."""
+    """Lets new jobs name MODEL_ID.
+
+    \b
+    Example:  tallystick model activate my-model --keystore owner.json
+    """
     _call(session, options, f"activated {model_id}", "setActive", model_id, True)
 
 
@@ -100,7 +120,11 @@ def activate(session: Session, model_id: str, **options: Any) -> None:
 @wallet_options
 @pass_session
 def deactivate(session: Session, model_id: str, **options: Any) -> None:
-    """Refuses new jobs for MODEL_ID; those already ordered go on."""
+    """Refuses new jobs for MODEL_ID; those already ordered go on.
+
+    \b
+    Example:  tallystick model deactivate my-model --keystore owner.json
+    """
     _call(session, options, f"deactivated {model_id}", "setActive", model_id, False)
 
 
@@ -108,7 +132,11 @@ def deactivate(session: Session, model_id: str, **options: Any) -> None:
 @chain_options
 @pass_session
 def list_models(session: Session, **options: Any) -> None:
-    """The active models with their prices and CIDs."""
+    """The active models with their prices and CIDs.
+
+    \b
+    Example:  tallystick model list --rpc-url http://127.0.0.1:8545
+    """
 
     async def ask(chain: Reading) -> None:
         table = Table("model", "prompt token", "completion token", "tokens at most", Column("CID", overflow="fold"))

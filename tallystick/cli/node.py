@@ -39,7 +39,11 @@ def _limits(command: Any) -> Any:
 @wallet_options
 @pass_session
 def register(session: Session, ram: int, vram: int, cpu: int, stake: int | None, **options: Any) -> None:
-    """Registers this wallet's address as a node, with its limits and a stake."""
+    """Registers this wallet's address as a node, with its limits and a stake.
+
+    \b
+    Example:  tallystick node register --ram 16384 --vram 24576 --cpu 90 --keystore worker.json
+    """
 
     async def act(sender: Sending) -> TransactionReceipt:
         contracts = sender.chain.contracts
@@ -61,7 +65,11 @@ def register(session: Session, ram: int, vram: int, cpu: int, stake: int | None,
 @wallet_options
 @pass_session
 def update(session: Session, ram: int, vram: int, cpu: int, **options: Any) -> None:
-    """Changes the node's limits."""
+    """Changes the node's limits.
+
+    \b
+    Example:  tallystick node update --ram 8192 --cpu 50 --keystore worker.json
+    """
     _call(session, options, "limits changed", "updateNode", ram, vram, cpu)
 
 
@@ -71,7 +79,11 @@ def update(session: Session, ram: int, vram: int, cpu: int, **options: Any) -> N
 @wallet_options
 @pass_session
 def stake(session: Session, amount: int, **options: Any) -> None:
-    """Adds AMOUNT to the node's stake, such as 0.01eth."""
+    """Adds AMOUNT to the node's stake, such as 0.01eth.
+
+    \b
+    Example:  tallystick node stake 0.01eth --keystore worker.json
+    """
     _call(session, options, f"staked {show_wei(amount)} more", "addStake", value=amount)
 
 
@@ -83,7 +95,11 @@ def stake(session: Session, amount: int, **options: Any) -> None:
 @wallet_options
 @pass_session
 def offer(session: Session, model_id: str, prompt_price: int, completion_price: int, **options: Any) -> None:
-    """Posts the prices at which this node takes jobs reserved for it."""
+    """Posts the prices at which this node takes jobs reserved for it.
+
+    \b
+    Example:  tallystick node offer my-model --prompt-price 1gwei --completion-price 10gwei --keystore worker.json
+    """
     _call(session, options, f"offered {model_id}", "postOffer", model_id, prompt_price, completion_price)
 
 
@@ -93,7 +109,11 @@ def offer(session: Session, model_id: str, prompt_price: int, completion_price: 
 @wallet_options
 @pass_session
 def withdraw_offer(session: Session, model_id: str, **options: Any) -> None:
-    """Takes an offer back; jobs already reserved at it stand."""
+    """Takes an offer back; jobs already reserved at it stand.
+
+    \b
+    Example:  tallystick node withdraw-offer my-model --keystore worker.json
+    """
     _call(session, options, f"withdrew the offer for {model_id}", "withdrawOffer", model_id)
 
 
@@ -102,7 +122,11 @@ def withdraw_offer(session: Session, model_id: str, **options: Any) -> None:
 @wallet_options
 @pass_session
 def deregister(session: Session, **options: Any) -> None:
-    """Leaves the network; the stake can be withdrawn when the unbonding delay is over."""
+    """Leaves the network; the stake can be withdrawn when the unbonding delay is over.
+
+    \b
+    Example:  tallystick node deregister --keystore worker.json
+    """
     _call(session, options, "deregistered", "deregisterNode")
 
 
@@ -111,7 +135,11 @@ def deregister(session: Session, **options: Any) -> None:
 @wallet_options
 @pass_session
 def withdraw_stake(session: Session, **options: Any) -> None:
-    """Takes the stake back after the unbonding delay."""
+    """Takes the stake back after the unbonding delay.
+
+    \b
+    Example:  tallystick node withdraw-stake --keystore worker.json
+    """
     _call(session, options, "withdrew the stake", "withdrawStake")
 
 
@@ -120,7 +148,11 @@ def withdraw_stake(session: Session, **options: Any) -> None:
 @chain_options
 @pass_session
 def show(session: Session, address: bytes, **options: Any) -> None:
-    """What the contracts hold of the node at ADDRESS."""
+    """What the contracts hold of the node at ADDRESS.
+
+    \b
+    Example:  tallystick node show 0x70997970c51812dc3a010c7d01b50e0d17dc79c8
+    """
 
     async def ask(chain: Reading) -> None:
         profile = await chain.contracts.node_profile(address)

@@ -36,7 +36,11 @@ def wallet() -> None:
 @password_option
 @pass_session
 def new(session: Session, file: Path, password_file: str | None) -> None:
-    """Makes a new key and writes it, encrypted, to FILE."""
+    """Makes a new key and writes it, encrypted, to FILE.
+
+    \b
+    Example:  tallystick wallet new worker.json --password-file password
+    """
     _write(session, secrets.token_bytes(32), file, password_file)
 
 
@@ -45,7 +49,11 @@ def new(session: Session, file: Path, password_file: str | None) -> None:
 @password_option
 @pass_session
 def add(session: Session, file: Path, password_file: str | None) -> None:
-    """Encrypts a private key that you type (it is not shown) into FILE."""
+    """Encrypts a private key that you type (it is not shown) into FILE.
+
+    \b
+    Example:  tallystick wallet add worker.json
+    """
     typed = session.ask_secret("Private key, 64 hex digits")
     try:
         key = bytes.fromhex(typed.strip().removeprefix("0x"))
@@ -59,7 +67,11 @@ def add(session: Session, file: Path, password_file: str | None) -> None:
 @chain_options
 @pass_session
 def show(session: Session, address: bytes, **options: Any) -> None:
-    """What ADDRESS has on chain, and what the coordinator owes it."""
+    """What ADDRESS has on chain, and what the coordinator owes it.
+
+    \b
+    Example:  tallystick wallet show 0x70997970c51812dc3a010c7d01b50e0d17dc79c8
+    """
 
     async def ask(chain: Reading) -> None:
         balance = quantity(await chain.node.call("eth_getBalance", ["0x" + address.hex(), "latest"], str), 256)
@@ -78,7 +90,11 @@ def show(session: Session, address: bytes, **options: Any) -> None:
 @wallet_options
 @pass_session
 def top_up(session: Session, address: bytes, amount: int, **options: Any) -> None:
-    """Sends AMOUNT from this wallet to ADDRESS, for its gas and orders."""
+    """Sends AMOUNT from this wallet to ADDRESS, for its gas and orders.
+
+    \b
+    Example:  tallystick wallet top-up 0x70997970c51812dc3a010c7d01b50e0d17dc79c8 0.1eth --keystore owner.json
+    """
 
     async def act(sender: Sending) -> TransactionReceipt:
         return await sender.send(address, b"", amount)
@@ -92,7 +108,11 @@ def top_up(session: Session, address: bytes, amount: int, **options: Any) -> Non
 @wallet_options
 @pass_session
 def withdraw(session: Session, to: bytes | None, **options: Any) -> None:
-    """Takes out all credit that the coordinator holds for this wallet: earnings and refunds."""
+    """Takes out all credit that the coordinator holds for this wallet: earnings and refunds.
+
+    \b
+    Example:  tallystick wallet withdraw --keystore worker.json
+    """
 
     async def act(sender: Sending) -> TransactionReceipt:
         coordinator = sender.chain.contracts.coordinator

@@ -47,11 +47,15 @@ def test_every_command_says_what_it_does(path: tuple[str, ...]) -> None:
     assert ALL[path].get_short_help_str(limit=200).strip()
 
 
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_every_command_and_verb_shows_an_example(path: tuple[str, ...]) -> None:
+    command = ALL[path]
+    shown = command.get_help(click.Context(command, info_name=path[-1]))
+    assert f"tallystick {' '.join(path)}" in shown
+
+
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_shows_an_example_and_stands_in_the_readme(name: str) -> None:
-    command = ALL[(name,)]
-    shown = command.get_help(click.Context(command, info_name=name))
-    assert f"tallystick {name}" in shown
+def test_every_command_stands_in_the_readme(name: str) -> None:
     assert name in (ROOT / "README.md").read_text()
 
 
@@ -97,6 +101,18 @@ def test_a_mistake_is_answered_with_one_sentence_and_no_traceback(mistake: str, 
 
 
 @pytest.mark.slow
+def test_the_network_meant_comes_from_flag_environment_or_file_in_this_order(tmp_path: Path) -> None:
+    (tmp_path / "tallystick.toml").write_text('api_url = "http://127.0.0.1:1"\ndeployment = "filed.json"\n')
+    assert "http://127.0.0.1:1:" in tallystick("status", folder=tmp_path).stderr
+    other = {"TALLYSTICK_API_URL": "http://127.0.0.1:2", "TALLYSTICK_DEPLOYMENT": "named.json"}
+    assert "http://127.0.0.1:2:" in tallystick("status", folder=tmp_path, **other).stderr
+    flagged = tallystick("status", "--api-url", "http://127.0.0.1:3", folder=tmp_path, **other)
+    assert "http://127.0.0.1:3:" in flagged.stderr
+    assert "filed.json" in tallystick("model", "list", folder=tmp_path).stderr
+    assert "named.json" in tallystick("model", "list", folder=tmp_path, **other).stderr
+
+
+@pytest.mark.slow
 def test_a_new_wallet_is_encrypted_for_its_owner_alone_and_never_overwritten(tmp_path: Path) -> None:
     made = tallystick("wallet", "new", "key.json", folder=tmp_path, TALLYSTICK_PASSWORD="correct horse")
     assert made.returncode == 0, made.stderr
@@ -123,6 +139,6 @@ def test_a_password_file_that_others_may_read_is_refused(tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_the_doctor_finds_this_machine_fit_and_says_what_is_not_running(tmp_path: Path) -> None:
-    done = tallystick("doctor", "--json", folder=tmp_path)
+    done = tallystick("doctor", "--json", folder=tmp_path, TALLYSTICK_API_URL="http://127.0.0.1:1")
     assert '"subject":"python","state":"ok"' in done.stdout
     assert '"subject":"deployment","state":"note"' in done.stdout
