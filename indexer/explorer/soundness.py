@@ -1,8 +1,13 @@
 """How well founded the tables are: what was checked of which blocks, what was not, and what the chain took back."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import duckdb
 from msgspec import Struct
 
+from .errors import OtherDatabase, explain
 from .prepared import ask
 from .progress import read_progress
 from .records import INTEGRITY, REORGS
@@ -61,6 +66,26 @@ def read_soundness(cursor: duckdb.DuckDBPyConnection) -> Soundness:
         doubts,
         _gaps(cursor),
     )
+
+
+def newest_ranges(cursor: duckdb.DuckDBPyConnection, limit: int) -> tuple[IntegrityRow, ...]:
+    """What was checked last, newest first."""
+    found = _rows(cursor, INTEGRITY, f"true ORDER BY first DESC LIMIT {limit}", ())
+    return tuple(row for row in found if isinstance(row, IntegrityRow))
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The tables of an index that does not run, also of one of anybody's contracts. Raises DatabaseInUse and others."""
+    try:
+        with duckdb.connect(str(file.resolve()), read_only=True) as tables:
+            tables.execute("SET TimeZone = 'UTC'")
+            tables.execute("SET disabled_optimizers = 'row_group_pruner'")  # as in our own process: see `database`
+            yield tables
+    except duckdb.CatalogException:
+        raise OtherDatabase(f"{file} holds no tables of ours: name explorer.duckdb or events.duckdb") from None
+    except duckdb.Error as fault:
+        raise explain(fault, str(file)) from None
 
 
 def integrity_of(cursor: duckdb.DuckDBPyConnection, number: int) -> IntegrityRow | None:

@@ -26,6 +26,7 @@ COMMANDS = {
     "restore": ("tallystick.cli.store", "restore"),
     "rebuild": ("tallystick.cli.store", "rebuild"),
     "parked": ("tallystick.cli.parked", "parked"),
+    "integrity": ("tallystick.cli.integrity", "integrity"),
     "digest": ("tallystick.cli.store", "digest"),
     "compare": ("tallystick.cli.store", "compare"),
     "ceremony": ("tallystick.cli.ceremony", "ceremony"),

@@ -14,7 +14,9 @@ from tallystick.solo.subject import Contract
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/indexer.md").read_text()
-OF_THE_INDEXER = ("index", "serve", "status", "digest", "compare", "backup", "restore", "rebuild", "parked")
+OF_THE_INDEXER = (
+    "index", "serve", "status", "integrity", "digest", "compare", "backup", "restore", "rebuild", "parked",
+)  # fmt: skip
 SETTINGS = [field.name for kind in (ChainSettings, ProviderSettings, IndexerSettings) for field in fields(kind)]
 
 

@@ -44,6 +44,10 @@ async def test_a_store_is_backed_up_rebuilt_and_told_about_while_it_is_served(ho
     again = await command(house, "backup", str(tmp_path / "kept"))
     assert again.returncode == 1
     assert "name a folder that does not" in again.stderr
+    assert "no gap" in await told(house, "integrity", "--api-url", house.api_url)
+    busy = await command(house, "integrity", "--file", str(house.database))
+    assert busy.returncode == 1
+    assert "is open in another process" in busy.stderr
     over = await command(house, "restore", str(tmp_path / "kept"))
     assert over.returncode == 1
     assert "overwrites nothing" in over.stderr
@@ -52,6 +56,30 @@ async def test_a_store_is_backed_up_rebuilt_and_told_about_while_it_is_served(ho
     assert of_api["digest"] == served["digest"]
     await house.stop("serve")
     assert json.loads(await told(house, "digest", "--json"))["digest"] == served["digest"]
+    checked = json.loads(await told(house, "integrity", "--file", str(house.database), "--json"))
+    assert checked["summary"]["is_whole"]
+    assert checked["ranges"][0]["level"] == "root"
+
+
+async def test_what_was_checked_of_a_block_is_told_and_a_gap_is_no_success(house: House) -> None:
+    house.hire()
+    await house.start("serve")
+    house.network.mine(3)
+    await eventually(house.is_serving, "it is level")
+    await house.stop("serve")  # which closes the range
+    last = str(house.height)
+    assert "receipts root" in await told(house, "integrity", last, "--file", str(house.database))
+    await house.start("serve")
+    assert "receipts root" in await told(house, "integrity", last, "--api-url", house.api_url)
+    beyond = await command(house, "integrity", str(house.height + 9), "--api-url", house.api_url)
+    assert (beyond.returncode, beyond.stderr.count("\n")) == (1, 1)
+    await house.stop("serve")
+    with duckdb.connect(str(house.database.resolve())) as tables:
+        (first,) = tables.execute("SELECT max(first) FROM final.integrity").fetchall()[0]
+        tables.execute("UPDATE final.integrity SET first = first + 1 WHERE first = ?", [first])
+    gap = await command(house, "integrity", "--file", str(house.database))
+    assert gap.returncode == 1
+    assert f"blocks {first} to {first}: no check of these blocks is on record" in gap.stdout
 
 
 async def test_two_nodes_are_compared_and_the_first_difference_is_named(
