@@ -17,6 +17,9 @@ from tallystick.cli.options import chain_options, json_option
 from tallystick.cli.session import Session, pass_session, run_async
 from tallystick.doctor import Finding, check_keystore, examine, project_root, this_machine
 from tallystick.wallet import WalletSettings
+from worker.engine import EngineError
+from worker.openai_engine import OpenAIEngine
+from worker.settings import Settings as WorkerSettings
 
 MARKS = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "fault": "[red]fault[/]"}
 
@@ -37,6 +40,7 @@ def doctor(session: Session, rpc_url: str | None, ws_url: str | None, deployment
     machine = this_machine(project_root(), {"API": api.port, "IPFS RPC": api.kubo_port, "chain": 8545})
     findings = list(examine(machine))
     findings += check_wallet(session.settings(WalletSettings))
+    findings += run_async(check_engine(session.settings(WorkerSettings)))
     findings += run_async(check_chain(session.settings(ChainSettings, rpc_url=rpc_url, ws_url=ws_url), deployment))
     if as_json:
         click.echo(msgspec.json.encode(findings))
@@ -50,6 +54,20 @@ def check_wallet(settings: WalletSettings) -> Iterator[Finding]:
         yield from check_keystore(Path(settings.keystore))
     if settings.password_file:
         yield from check_keystore(Path(settings.password_file))
+
+
+async def check_engine(settings: WorkerSettings) -> list[Finding]:
+    """The server that a worker puts its jobs to; vLLM in the worker's own environment was looked at before."""
+    if settings.engine != "openai":
+        return []
+    engine = OpenAIEngine(settings)
+    try:
+        await engine.start()
+    except EngineError as fault:
+        return [Finding("engine", "fault", str(fault), "start that server, or correct engine_url in [worker]")]
+    finally:
+        await engine.close()
+    return [Finding("engine", "ok", f"{settings.engine_url} has {settings.engine_model or settings.model_id}")]
 
 
 async def check_chain(settings: ChainSettings, path: Path) -> list[Finding]:
