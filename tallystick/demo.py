@@ -153,6 +153,12 @@ def report(
     }
 
 
+def is_good(told: dict[str, Any]) -> bool:
+    """Of a report: every receipt was verified, on chain and once more from its bytes, and the books balance."""
+    verified = all(job["receipt"]["state"] == "verified" for job in told["jobs"])
+    return bool(verified and told["escrow"]["balanced"] and told["rechecked"] == len(told["jobs"]))
+
+
 def _job_report(asked: Asked) -> dict[str, Any]:
     job, receipt, split = asked.job, asked.receipt, asked.split
     return {

@@ -106,8 +106,8 @@ def token_of(word: str) -> int:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Upstream]:
-    upstream = Upstream()
+async def serving(upstream: Upstream | None = None) -> AsyncIterator[Upstream]:
+    upstream = upstream or Upstream()
     runner = web.AppRunner(upstream.application(), handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
