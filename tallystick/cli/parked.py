@@ -8,10 +8,11 @@ from typing import Any
 import click
 import duckdb
 import msgspec
+from msgspec.structs import replace
 from rich.table import Table
 
-from domain.ledger import Tip
-from indexer.explorer.decisions import NotParked, Parked, drop, read_parked
+from domain.ledger import Ledger, Tip
+from indexer.explorer.decisions import NotParked, Parked, drop, dropped, read_parked
 from indexer.explorer.recomputing import folded
 from tallystick.cli.options import json_option
 from tallystick.cli.session import Session, pass_session
@@ -89,17 +90,28 @@ def drop_(session: Session, block: int, log_index: int, **where: Any) -> None:
 
 
 def parked_in(store: Store) -> list[Parked]:
-    """As the tables tell or, while another process has them open, as the ledger does when it is folded."""
+    """As the tables tell or, while another process has them open, as the ledger does when it is folded.
+
+    What was decided stands in the ledger: the tables take it in when they are next opened.
+    """
+    with store.ledger() as ledger:
+        decided = dropped(ledger, store.chain_id)
+        return [replace(each, is_dropped=_place(each) in decided) for each in _parked(store, ledger)]
+
+
+def _parked(store: Store, ledger: Ledger) -> list[Parked]:
     try:
         with duckdb.connect(str(store.database.resolve()), read_only=True) as connection:
             return read_parked(connection)
     except duckdb.Error:
-        with store.ledger() as ledger, tempfile.TemporaryDirectory() as scratch:
-            final = Tip(ledger, store.chain_id).position()
-            if final is None:
-                return []
-            with folded(ledger, store.chain_id, final.number, Path(scratch) / "parked.duckdb") as cursor:
-                return read_parked(cursor)
+        final = Tip(ledger, store.chain_id).position()
+        if final is None:
+            return []
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        folded(ledger, store.chain_id, final.number, Path(scratch) / "parked.duckdb") as cursor,
+    ):
+        return read_parked(cursor)
 
 
 def _place(fact: Parked) -> tuple[int, int]:
