@@ -30,6 +30,9 @@ from tallystick.cli.session import Session, pass_session
 from tallystick.onchain import open_ledger
 
 POLL_S = 0.2
+TAKEN_WITHIN_S = 30.0
+"""Who does such orders looks for them each half second; at its start it may build older tables anew first."""
+
 TIMEOUT_S = 30.0
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -176,8 +179,15 @@ def _rebuilt(store: Store, tell: Callable[[int, int], None]) -> tuple[Difference
 
 def _ordered(database: Path, tell: Callable[[int, int], None]) -> tuple[Difference, ...]:
     errands.order(database)
+    until = time.monotonic() + TAKEN_WITHIN_S
     while True:
         errand = errands.read(database)
+        if errand and errand.state == "ordered" and time.monotonic() > until:
+            errands.clear(database)
+            raise click.ClickException(
+                f"the process that has {database} open took no order within {TAKEN_WITHIN_S:.0f} s: end it, then "
+                "rebuild; `tallystick serve`, and `tallystick index` without --data, do it while they run"
+            )
         if errand and errand.state == "failed":
             errands.clear(database)
             raise click.ClickException(f"the rebuild failed: {errand.reason}")
