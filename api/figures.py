@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from msgspec import Struct
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from api.service.ports import IndexerFigures
 
 PREFIX = "tallystick_indexer_"
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Gauge(Struct, frozen=True):
@@ -66,6 +68,14 @@ class IndexerCollector(Collector):
         if self.figures is not None:
             for each in INDEXER:
                 yield _family(each, self.figures)
+
+
+def page(figures: IndexerFigures) -> bytes:
+    """The indexer's metrics alone, for a process that has no others."""
+    registry, collector = CollectorRegistry(), IndexerCollector()
+    collector.figures = figures
+    registry.register(collector)
+    return generate_latest(registry)
 
 
 def as_table() -> str:

@@ -4,17 +4,31 @@ import time
 from collections import deque
 from collections.abc import Callable
 from threading import Lock
+from typing import Protocol
 
 import psutil  # type: ignore[import-untyped]
 from msgspec import Struct
 
 from api.service.ports import IndexerFigures
 from chain.effort import Effort, Stage, bottleneck
-from indexer.explorer import Explorer
+from indexer.explorer.rows import Head
+from indexer.explorer.stats import Incidents
 
 WINDOW_S = 10.0
 SPACING_S = 1.0
 """Rates are over the time since the oldest look within the window; looks closer than this are not kept."""
+
+
+class Queries(Protocol):
+    def incidents(self) -> Incidents: ...
+
+
+class Tables(Protocol):
+    """What is indexed into: the explorer, or the tables of anyone's contract."""
+
+    @property
+    def queries(self) -> Queries: ...
+    def head(self) -> Head: ...
 
 
 class _Look(Struct, frozen=True):
@@ -32,17 +46,17 @@ class IndexerGauges:
     def __init__(
         self,
         effort: Effort,
-        explorer: Explorer,
+        tables: Tables,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._effort, self._explorer, self._clock, self._wall = effort, explorer, clock, wall
+        self._effort, self._tables, self._clock, self._wall = effort, tables, clock, wall
         self._process = psutil.Process()
         self._lock = Lock()
         self._looks: deque[_Look] = deque([self._look()])
 
     def figures(self) -> IndexerFigures:
-        head, noted, incidents = self._explorer.head(), self._effort.noted("head"), self._explorer.queries.incidents()
+        head, noted, incidents = self._tables.head(), self._effort.noted("head"), self._tables.queries.incidents()
         then, now = self._window()
         passed = max(now.at - then.at, 1e-9)
         caught_up = (then.lag - now.lag) / passed
@@ -70,7 +84,7 @@ class IndexerGauges:
         return sum(self._effort.counted(what).values())
 
     def _look(self) -> _Look:
-        indexed = self._explorer.head().number
+        indexed = self._tables.head().number
         noted = self._effort.noted("head")
         return _Look(self._clock(), indexed, 0 if noted is None else max(0, noted - indexed), self._effort.seconds())
 

@@ -1,20 +1,24 @@
 """Tables of any contract's events come in, a Litestar application that lists them goes out.
 
-`GET /events/v1/events?name=Transfer&arg.to=0x..&from_block=1` newest first, `/events/v1/tables`, `/events/v1/integrity`
-and `/health`. Filters are equalities; an argument's filter bears its column's name behind `arg.`.
+`GET /events/v1/events?name=Transfer&arg.to=0x..&from_block=1` newest first, `/events/v1/tables` and `/integrity` beside
+it, `/health`, `/ready`, `/metrics`. Filters are equalities; an argument's bears its column's name behind `arg.`.
 """
 
 import asyncio
+import time
 from typing import Any
 
 import msgspec
-from litestar import Litestar, Request, get
+from litestar import Litestar, Request, Response, get
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from msgspec import Struct
 
+from api.figures import PROMETHEUS, page
 from api.given import Given
-from api.problems import HANDLERS
+from api.problems import HANDLERS, documented
+from api.readiness import CATCH_UP_S, ReadyOut, behind
+from api.service.ports import Indexing
 from api.service.refusals import Invalid
 from indexer.events import EventFilter, EventQueries, FoundEvent, UnknownEvent
 from indexer.events.queries import LIMIT, LIMIT_MAX
@@ -22,6 +26,7 @@ from indexer.events.queries import LIMIT, LIMIT_MAX
 ARGUMENT = "arg."
 WORDS, NUMBERS = ("name", "contract", "tx_hash"), ("block", "from_block", "to_block")
 NUMBER_MAX = 2**63 - 1
+LOOK_S = 0.05
 
 
 class BadFilter(Invalid):
@@ -75,12 +80,12 @@ class HealthOut(Struct, frozen=True):
 async def events(queries: Given[EventQueries], request: Request[Any, Any, Any]) -> PageOut:
     where, after, limit = read_question(dict(request.query_params))
     try:
-        page = await asyncio.to_thread(queries.events, where, after, limit)
+        found = await asyncio.to_thread(queries.events, where, after, limit)
     except UnknownEvent as fault:
         raise BadFilter(str(fault)) from None
     head = await asyncio.to_thread(queries.head)
-    following = f"{page.next[0]}-{page.next[1]}" if page.next else None
-    return PageOut([_shown(each) for each in page.events], following, head.number, head.final)
+    following = f"{found.next[0]}-{found.next[1]}" if found.next else None
+    return PageOut([_shown(each) for each in found.events], following, head.number, head.final)
 
 
 @get("/events/v1/tables", operation_id="listTables", summary="Kinds of events, with their columns")
@@ -104,10 +109,35 @@ async def health(queries: Given[EventQueries]) -> HealthOut:
     return HealthOut("ok", head.number, head.final)
 
 
-def create_events_app(queries: EventQueries) -> Litestar:
+@get(
+    "/ready",
+    operation_id="getReady",
+    summary="Whether the tables are at the chain's head",
+    responses=documented(s503="They are behind it, or it is not known yet"),
+)
+async def ready(indexing: Given[Indexing]) -> ReadyOut:
+    deadline = time.monotonic() + CATCH_UP_S
+    while True:
+        now = await asyncio.to_thread(indexing.figures)
+        if now.head is not None and not now.lag_blocks:
+            return ReadyOut(True, now.indexed, now.final, now.head, 0)
+        if time.monotonic() > deadline:
+            raise behind(now.head, now.indexed, now)
+        await asyncio.sleep(LOOK_S)
+
+
+@get("/metrics", operation_id="getMetrics", summary="Figures for Prometheus", media_type="text/plain")
+async def metrics(indexing: Given[Indexing]) -> Response[bytes]:
+    return Response(page(await asyncio.to_thread(indexing.figures)), media_type=PROMETHEUS)
+
+
+def create_events_app(queries: EventQueries, indexing: Indexing) -> Litestar:
     return Litestar(
-        [events, tables, integrity, health],
-        dependencies={"queries": Provide(lambda: queries, sync_to_thread=False)},
+        [events, tables, integrity, health, ready, metrics],
+        dependencies={
+            "queries": Provide(lambda: queries, sync_to_thread=False),
+            "indexing": Provide(lambda: indexing, sync_to_thread=False),
+        },
         exception_handlers=HANDLERS,
         openapi_config=OpenAPIConfig(title="Events", version="1", path="/openapi"),
         logging_config=None,

@@ -7,37 +7,20 @@ from importlib.metadata import version
 from litestar import Response, Router, get
 from msgspec import Struct
 
+from api.figures import PROMETHEUS
 from api.given import Given
 from api.observing import Metrics
 from api.problems import documented
+from api.readiness import CATCH_UP_S, ReadyOut, behind
 from api.rendering import render
 from api.service.desks import Desks
-from api.service.ports import ChainReader, IndexerFigures, Indexing
-from api.service.refusals import Unready
+from api.service.ports import ChainReader, Indexing
 from indexer.explorer.explorer import Explorer
-
-CATCH_UP_S = 1.0
-
-
-class IndexBehind(Unready):
-    """The index is behind the chain."""
-
-    remedy = "Wait until it has caught up; `tallystick status` shows how far it is."
 
 
 class HealthOut(Struct, frozen=True):
     status: str
     version: str
-
-
-class ReadyOut(Struct, frozen=True):
-    """The index shows the chain's newest block."""
-
-    ready: bool
-    head: int
-    final: int
-    chain_head: int
-    lag_blocks: int
 
 
 class IndexerOut(Struct, frozen=True):
@@ -79,7 +62,6 @@ def health() -> HealthOut:
     responses=documented(s503="The index is behind the chain, or the chain does not answer"),
 )
 async def ready(explorer: Given[Explorer], chain: Given[ChainReader], indexing: Given[Indexing]) -> ReadyOut:
-    """A block that was mined this moment is waited for, so that a busy chain does not look like an ill index."""
     chain_head = await chain.head()
     deadline = time.monotonic() + CATCH_UP_S
     while True:
@@ -89,17 +71,8 @@ async def ready(explorer: Given[Explorer], chain: Given[ChainReader], indexing: 
         if head.number >= chain_head:
             return ReadyOut(True, head.number, head.final, chain_head, max(0, chain_head - head.number))
         if left_s <= 0:
-            raise await _behind(chain_head, head.number, indexing)
+            raise behind(chain_head, head.number, await asyncio.to_thread(indexing.figures))
         await explorer.changed(seen, left_s)
-
-
-async def _behind(chain_head: int, indexed: int, indexing: Indexing) -> IndexBehind:
-    figures: IndexerFigures = await asyncio.to_thread(indexing.figures)
-    left = "no end is in sight" if figures.eta_s is None else f"about {figures.eta_s:.0f} s are left"
-    return IndexBehind(
-        f"the chain is at block {chain_head}, the index at {indexed}: {figures.blocks_per_s:.1f} blocks a second, "
-        f"{left}; it is busy {figures.busiest}"
-    )
 
 
 @get("/metrics", operation_id="metrics", summary="Figures for Prometheus", media_type="text/plain")
@@ -112,7 +85,7 @@ async def metrics(
         metrics.jobs.labels(state).set(getattr(stats, state))
     metrics.streams.set(desks.stories.streams)
     metrics.workers.set(desks.work.connected)
-    return Response(metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(metrics.page(), media_type=PROMETHEUS)
 
 
 @get(

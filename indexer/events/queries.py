@@ -9,6 +9,7 @@ from msgspec import Struct
 from indexer.explorer.database import Database
 from indexer.explorer.progress import read_progress
 from indexer.explorer.rows import Head
+from indexer.explorer.stats import Incidents
 
 from .layout import Field, Layout
 from .schema import RAW, arguments_of, quoted
@@ -68,6 +69,11 @@ class EventQueries:
     def count(self) -> int:
         with self._database.reading() as cursor:
             return int(cursor.execute("SELECT count(*) FROM events").fetchall()[0][0])
+
+    def incidents(self) -> Incidents:
+        """Nothing is ever parked here: no rule can break, and what does not fit the ABI is kept raw."""
+        with self._database.reading() as cursor:
+            return Incidents(0, int(cursor.execute("SELECT count(*) FROM reorgs").fetchall()[0][0]))
 
     def integrity(self, limit: int = LIMIT_MAX) -> list[dict[str, Any]]:
         """Newest range first, as the table has them."""

@@ -97,8 +97,7 @@ def _index_into_folder(
         raise click.UsageError("--serve is for tables of events: `tallystick serve` serves our own explorer")
     if serve and until_caught_up:
         raise click.UsageError("--serve goes on for ever, --until-caught-up ends: choose one")
-    if serve:
-        start_logging()
+    start_logging()
     run_async(run(Order(chain, subject, data, settings, until_caught_up, (host, port) if serve else None)))
 
 

@@ -14,6 +14,7 @@ from tallystick.solo.running import Order, Progress, index, opened
 from tallystick.solo.telling import last_line, showing
 
 if TYPE_CHECKING:
+    from chain.node import Node
     from tallystick.solo.store import Store
 
 
@@ -21,15 +22,15 @@ async def run(order: Order) -> None:
     """Raises what no waiting will mend. However it ends, what was indexed stays, and the next run goes on there."""
     began = time.monotonic()
     be_lean()
-    async with opened(order) as (node, ground, store), _interruptible():
+    async with _interruptible(), opened(order) as (node, ground, store):
         progress = Progress(order.subject.first, ground.head)
-        async with _answering(order, store), showing(progress):
+        async with _answering(order, node, store), showing(progress):
             await index(order, node, store, progress)
         click.echo(last_line(store.rows(), progress, began, order.chain.level))
 
 
 @asynccontextmanager
-async def _answering(order: Order, store: "Store") -> AsyncIterator[None]:
+async def _answering(order: Order, node: "Node", store: "Store") -> AsyncIterator[None]:
     """Serves the tables meanwhile, where that is wanted; what only serving needs is imported only then."""
     if order.serve_at is None:
         yield
@@ -38,7 +39,7 @@ async def _answering(order: Order, store: "Store") -> AsyncIterator[None]:
     from tallystick.solo.serving import served
 
     assert isinstance(store.tables, Events), "the command line lets nobody else serve"
-    async with served(store.tables, *order.serve_at) as door:
+    async with served(store.tables, node.effort, *order.serve_at) as door:
         click.echo(f"http://{order.serve_at[0]}:{door.port}/events/v1/events", err=True)
         yield
 

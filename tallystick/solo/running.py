@@ -6,7 +6,7 @@ What only indexing needs is imported while the node answers the first questions:
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,8 +60,8 @@ class Progress:
 
 @asynccontextmanager
 async def opened(order: Order) -> AsyncIterator[tuple[Node, Ground, "Store"]]:
-    """The node, asked and found to be the right one, and the store that the folder holds."""
-    async with Node(order.chain) as node:
+    """The node, asked and found to be the right one, and the store that the folder holds, once nobody else has it."""
+    async with Node(order.chain) as node, AsyncExitStack() as stack:
         loading = asyncio.create_task(asyncio.to_thread(_load))
         try:
             ground = await survey(node, order.subject)
@@ -72,8 +72,9 @@ async def opened(order: Order) -> AsyncIterator[tuple[Node, Ground, "Store"]]:
         check(order.subject)
         settings = order.settings(order.data / f"{order.subject.projection}.duckdb", ground.chain_id)
         check_folder(order.data, pins_of(order.subject, ground.chain_id, ground.genesis_hash))
-        with open_store(order, settings, ground) as store:
-            yield node, ground, store
+        from indexer.leading import when_free
+
+        yield node, ground, await when_free(lambda: stack.enter_context(open_store(order, settings, ground)))
 
 
 async def index(order: Order, node: Node, store: "Store", progress: Progress) -> None:

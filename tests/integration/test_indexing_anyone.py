@@ -1,6 +1,7 @@
 """`tallystick index` on a contract of anyone's: complete tables in a folder, and plain words about what can not be."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import duckdb
 import httpx
 import pytest
 
+from api.figures import INDEXER, PREFIX
 from bench.indexing.chains import Builder
 from bench.indexing.emitter import Log, runtime_code
 from chain.abi import signature_hash
@@ -31,6 +33,7 @@ TRANSFER = {
 }
 Ask = Callable[..., Any]
 PATIENCE_S = 60.0
+TAKEN_OVER_WITHIN_S = 5.0
 
 pytestmark = pytest.mark.slow
 
@@ -69,14 +72,18 @@ class Token:
         command = [sys.executable, "-m", "tallystick", "index", *flags, "--until-caught-up", *more]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
+    def start(self, log: Path, *more: str) -> "subprocess.Popen[bytes]":
+        """Runs the command until it ends by itself or is ended."""
+        flags = ["--rpc", self.url, "--contract", TOKEN, "--abi", str(self.abi), "--data", str(self.folder / "data")]
+        command = [sys.executable, "-m", "tallystick", "index", *flags, *more]
+        with log.open("wb") as told:
+            return subprocess.Popen(command, stdout=told, stderr=told, preexec_fn=end_with_parent())
+
     @contextmanager
     def serving(self) -> Iterator[Ask]:
         """A function that asks the command's API, while it serves."""
-        flags = ["--rpc", self.url, "--contract", TOKEN, "--abi", str(self.abi), "--data", str(self.folder / "data")]
-        command = [sys.executable, "-m", "tallystick", "index", *flags, "--serve", "--port", "0"]
         log = self.folder / "serve.log"
-        with log.open("wb") as told:
-            process = subprocess.Popen(command, stderr=told, preexec_fn=end_with_parent())
+        process = self.start(log, "--serve", "--port", "0")
         try:
             until(lambda: "/events/v1/events" in log.read_text())
             base = log.read_text().partition("/events/v1/events")[0].split()[-1]
@@ -84,7 +91,7 @@ class Token:
             def ask(path: str, status: int = 200) -> Any:
                 answer = httpx.get(base + path)
                 assert answer.status_code == status, answer.text
-                return answer.json()
+                return answer.json() if "json" in answer.headers["content-type"] else answer.text
 
             yield ask
         finally:
@@ -118,6 +125,9 @@ def test_a_strangers_contract_becomes_tables_and_a_second_run_goes_on_where_the_
     assert ranges[0][0] == 0
     assert all(before[1] + 1 == after[0] for before, after in pairwise(ranges))
     assert {level for _, _, level in ranges} == {"root"}
+    words = ("integrity", "--file", str(token.folder / "data/events.duckdb"), "--json")
+    told = subprocess.run([sys.executable, "-m", "tallystick", *words], capture_output=True, check=True)
+    assert json.loads(told.stdout)["summary"]["is_whole"]
 
 
 def test_a_second_contract_takes_the_abi_of_the_first(token: Token) -> None:
@@ -192,6 +202,29 @@ def test_a_folder_of_another_index_is_refused_and_stays_as_it_is(token: Token) -
     assert token.values() == ["1"]
 
 
+def test_a_folder_or_tables_of_another_version_are_refused_and_stay_as_they_are(token: Token) -> None:
+    token.transfer(1)
+    assert token.index().returncode == 0
+    file = token.folder / "data/index.json"
+    good = file.read_text()
+    for other, said in (
+        (good.replace('"version": 1', '"version": 2'), "version 2, not 1"),
+        (good.replace('"version"', '"edition"'), "it is not one of this version's"),
+        (good[:40], "it is not one of this version's"),
+    ):
+        file.write_text(other)
+        ended = token.index()
+        assert (ended.returncode, ended.stdout) == (1, "")
+        assert said in ended.stderr
+        assert file.read_text() == other
+    file.write_text(good)
+    with duckdb.connect(str(token.folder / "data/events.duckdb")) as tables:
+        tables.execute("UPDATE final.progress SET schema_version = 999")
+    assert "are of schema version 999" in token.index().stderr
+    (token.folder / "data/events.duckdb").unlink()
+    assert "1 rows" in token.index().stdout, "made anew from the ledger"
+
+
 def test_a_folder_that_holds_something_else_is_not_touched(token: Token) -> None:
     (token.folder / "data").mkdir()
     (token.folder / "data/diary.txt").write_text("dear diary")
@@ -200,11 +233,45 @@ def test_a_folder_that_holds_something_else_is_not_touched(token: Token) -> None
     assert [file.name for file in (token.folder / "data").iterdir()] == ["diary.txt"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_second_one_on_the_same_folder_waits_and_takes_over(token: Token, number: signal.Signals) -> None:
+    token.transfer(1)
+    first, second = token.folder / "first.log", token.folder / "second.log"
+    leading = token.start(first, "--serve", "--port", "0")
+    until(lambda: "/events/v1/events" in first.read_text())
+    waiting = token.start(second, "--until-caught-up")
+    until(lambda: "waiting to take over" in second.read_text())
+    token.transfer(2)
+    leading.send_signal(number)
+    leading.wait(PATIENCE_S)
+    began = time.monotonic()
+    assert waiting.wait(PATIENCE_S) == 0
+    assert time.monotonic() - began < TAKEN_OVER_WITHIN_S
+    assert token.values() == ["1", "2"]
+
+
+def test_one_that_waits_for_another_can_be_stopped(token: Token) -> None:
+    token.transfer(1)
+    first, second = token.folder / "first.log", token.folder / "second.log"
+    leading = token.start(first, "--serve", "--port", "0")
+    until(lambda: "/events/v1/events" in first.read_text())
+    waiting = token.start(second)
+    until(lambda: "waiting to take over" in second.read_text())
+    waiting.terminate()
+    assert waiting.wait(PATIENCE_S) == 0
+    leading.terminate()
+    assert leading.wait(PATIENCE_S) == 0
+
+
 def test_the_tables_are_served_while_they_grow(token: Token) -> None:
     token.transfer(1, 2)
     token.transfer(3)
     with token.serving() as ask:
         until(lambda: ask("/health")["head"] == 2)
+        assert ask("/ready") == {"ready": True, "head": 2, "final": 0, "chain_head": 2, "lag_blocks": 0}
+        metrics = ask("/metrics")
+        assert "tallystick_indexer_indexed_block 2.0" in metrics
+        assert all(f"{PREFIX}{each.name}" in metrics for each in INDEXER)
         page = ask("/events/v1/events?name=Transfer&limit=2")
         assert [event["args"]["value"] for event in page["data"]] == ["3", "2"]
         assert page["data"][0]["is_final"] is False
