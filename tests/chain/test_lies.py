@@ -288,11 +288,12 @@ async def test_another_block_than_the_one_asked_for_is_not_taken(level: str, lab
     ],
     ids=["cut", "empty", "html", "not utf-8", "too few", "of another shape"],
 )
+@pytest.mark.parametrize("level", ["root", "bloom"])
 async def test_an_answer_that_is_cut_or_is_no_answer_is_waited_out(
-    spoil: Callable[[bytes], bytes], lab: Lab, proxy: Proxy
+    level: str, spoil: Callable[[bytes], bytes], lab: Lab, proxy: Proxy
 ) -> None:
     await lab.claim(1)
-    async with following(lab, proxy.url) as heard:
+    async with following(lab, proxy.url, level=level) as heard:
         await heard.until_at(1)
         proxy.spoil = spoil
         await lab.claim(2)
@@ -302,9 +303,10 @@ async def test_an_answer_that_is_cut_or_is_no_answer_is_waited_out(
         await heard.until(lambda: heard.jobs == [1, 2])
 
 
-async def test_a_provider_that_switches_to_another_chain_stops_us(lab: Lab, proxy: Proxy) -> None:
+@pytest.mark.parametrize("level", ["root", "bloom"])
+async def test_a_provider_that_switches_to_another_chain_stops_us(level: str, lab: Lab, proxy: Proxy) -> None:
     await lab.claim(1)
-    async with following(lab, proxy.url) as heard, Devnet(DevnetSettings(chain_id=1337)) as other:
+    async with following(lab, proxy.url, level=level) as heard, Devnet(DevnetSettings(chain_id=1337)) as other:
         await heard.until_at(1)
         proxy.upstream = other.url
         with pytest.raises(WrongChain, match="serves chain 1337, the deployment is on chain 31337"):
@@ -323,7 +325,8 @@ async def test_a_development_chain_that_began_anew_stops_us(lab: Lab, proxy: Pro
             await heard.until(lambda: bool(heard.reorgs))
 
 
-async def test_a_stale_answer_for_the_head_is_not_taken_for_a_shorter_chain(lab: Lab, proxy: Proxy) -> None:
+@pytest.mark.parametrize("level", ["root", "bloom"])
+async def test_a_stale_answer_for_the_head_is_not_taken_for_a_shorter_chain(level: str, lab: Lab, proxy: Proxy) -> None:
     await lab.claim(1)
     stale = await lab.node.call("eth_getBlockByNumber", ["latest", False])
     await lab.claim(2)
@@ -337,7 +340,7 @@ async def test_a_stale_answer_for_the_head_is_not_taken_for_a_shorter_chain(lab:
         stale_answers += 1
         return stale if stale_answers % 2 else result
 
-    async with following(lab, proxy.url) as heard:
+    async with following(lab, proxy.url, level=level) as heard:
         await heard.until_at(3)
         proxy.lie = lag
         await heard.until(lambda: stale_answers > 20)
@@ -346,21 +349,75 @@ async def test_a_stale_answer_for_the_head_is_not_taken_for_a_shorter_chain(lab:
         assert not heard.reorgs
 
 
-async def test_a_reorg_between_two_calls_is_noticed(lab: Lab, proxy: Proxy) -> None:
+@pytest.mark.parametrize("level", ["root", "bloom"])
+async def test_a_reorg_between_two_calls_is_noticed(level: str, lab: Lab, proxy: Proxy) -> None:
     """The block comes from before the reorg, its receipts from after it."""
     await lab.claim(1)
-    before = await lab.node.call("eth_getBlockByNumber", ["latest", True])
+    before = await lab.node.call("eth_getBlockByNumber", ["latest", level == "root"])
     await lab.reorganise(1, 7)
+    after = await lab.node.call("eth_getBlockReceipts", ["latest"])
 
     def mix(method: str, params: list[Any], result: Any) -> Any:
+        if method == "eth_getBlockReceipts":
+            return after
         return before if method.startswith("eth_getBlockBy") and params[0] != "0x0" else result
 
     proxy.lie = mix
-    async with following(lab, proxy.url) as heard:
-        await heard.until(lambda: bool(trouble(heard)))
+    async with following(lab, proxy.url, level=level) as heard:
+        await heard.until(lambda: "says it is receipt" in trouble(heard))
         assert not heard.jobs
         proxy.lie = lambda _method, _params, result: result
         await heard.until(lambda: heard.jobs == [7])
+
+
+@pytest.mark.parametrize("level", ["root", "bloom"])
+async def test_a_head_that_goes_back_for_a_moment_takes_nothing_away(level: str, lab: Lab, proxy: Proxy) -> None:
+    """One answer of long ago among the right ones, at any time."""
+    await lab.claim(1)
+    old = await lab.node.call("eth_getBlockByNumber", ["0x0", False])
+    await lab.claim(2)
+    async with following(lab, proxy.url, level=level) as heard:
+        await heard.until_at(2)
+        told = 0
+
+        def forget(_method: str, params: list[Any], result: Any) -> Any:
+            nonlocal told
+            told += params[:1] == ["latest"]
+            return old if params[:1] == ["latest"] and told % 5 == 0 else result
+
+        proxy.lie = forget
+        for job_id in range(3, 13):
+            await lab.claim(job_id)
+            await heard.until_at(job_id)
+        assert told >= 10
+        assert not heard.reorgs
+
+
+@pytest.mark.parametrize(("level", "said"), [("root", "a log or receipt was left out"), ("bloom", "its bloom knows")])
+async def test_the_receipts_of_a_sibling_under_the_names_of_the_block_are_not_taken(
+    level: str, said: str, lab: Lab, proxy: Proxy
+) -> None:
+    """All of them true, and of the block that stood there before."""
+    await lab.claim(1)
+    await lab.claim(31, 41)
+    sibling = await lab.node.call("eth_getBlockReceipts", ["0x2"])
+    await lab.reorganise(1, 32, 42)
+
+    def rename(result: Any) -> Any:
+        for told, true in zip(sibling, result, strict=True):
+            names = {name: true[name] for name in ("blockHash", "transactionHash")}
+            told |= names | {"logs": [log | names for log in told["logs"]]}
+            told |= {name: true[name] for name in ("gasUsed", "cumulativeGasUsed")}
+        return sibling
+
+    proxy.lie = lambda method, _params, result: (
+        rename(result) if method == "eth_getBlockReceipts" and result and result[0]["blockNumber"] == "0x2" else result
+    )
+    async with following(lab, proxy.url, level=level) as heard:
+        await heard.until(lambda: said in trouble(heard))
+        assert heard.jobs in ([], [1])
+        proxy.lie = lambda _method, _params, result: result
+        await heard.until(lambda: sorted(heard.jobs) == [1, 32, 42])
 
 
 def trouble(heard: Listener) -> str:

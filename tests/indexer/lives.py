@@ -3,9 +3,10 @@ anywhere. `python -m tests.indexer.lives FOLDER URL [POINT COUNT]` lives it in a
 
 import asyncio
 import os
+import random
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -151,29 +152,9 @@ class Life:
         with Opened(self) as store:
             asyncio.run(store.indexer().run(self._news(store.tip.snapshot(), upto)))
 
-    async def _news(self, snapshot: Snapshot, upto: int) -> AsyncIterator[News]:
-        """What a node tells whoever stands where `snapshot` does, view by view."""
-        final = snapshot.final.number if snapshot.final else 0
-        held = {block.number: block.hash for block in snapshot.blocks}
-        for number in range(min(self._state()[1], upto - 1), upto):
-            view = views()[number]
-            blocks = {block.number: block for block in view.blocks}
-            dropped = [n for n in sorted(held) if n not in blocks or held[n] != blocks[n].hash]
-            if dropped:
-                yield Reorganised(dropped[0], tuple(held.pop(n) for n in dropped))
-            if not held and final < view.final:
-                yield Extended(tuple(blocks[n] for n in range(final + 1, view.final + 1)), is_final=True)
-                final = view.final
-                yield Finalised(final, blocks[final].hash)
-            for n in range(max(held, default=final) + 1, len(blocks) + 1):
-                yield Extended((blocks[n],))
-                held[n] = blocks[n].hash
-            if final < view.final:
-                final = view.final
-                held = {n: held[n] for n in held if n > final}
-                yield Finalised(final, blocks[final].hash)
-            await asyncio.sleep(0)
-            self._tell(self._state()[0], number + 1)
+    def _news(self, snapshot: Snapshot, upto: int) -> AsyncIterator[News]:
+        first = min(self._state()[1], upto - 1)
+        return news_of(views()[:upto], first, snapshot, lambda past: self._tell(self._state()[0], past))
 
     def _state(self) -> tuple[int, int]:
         """Steps done, and how many views of the chain are past: the indexer may be behind, the chain does not wait."""
@@ -183,6 +164,62 @@ class Life:
         fresh = self._world.with_suffix(".new")
         fresh.write_bytes(msgspec.json.encode((step, view)))
         os.replace(fresh, self._world)
+
+
+async def news_of(
+    seen: Sequence[View], first: int, snapshot: Snapshot, past: Callable[[int], None]
+) -> AsyncIterator[News]:
+    """What a node tells whoever stands where `snapshot` does, view by view; `past` hears how many are done."""
+    final = snapshot.final.number if snapshot.final else 0
+    held = {block.number: block.hash for block in snapshot.blocks}
+    for number in range(first, len(seen)):
+        view = seen[number]
+        blocks = {block.number: block for block in view.blocks}
+        dropped = [n for n in sorted(held) if n not in blocks or held[n] != blocks[n].hash]
+        if dropped:
+            yield Reorganised(dropped[0], tuple(held.pop(n) for n in dropped))
+        if not held and final < view.final:
+            yield Extended(tuple(blocks[n] for n in range(final + 1, view.final + 1)), is_final=True)
+            final = view.final
+            yield Finalised(final, blocks[final].hash)
+        for n in range(max(held, default=final) + 1, len(blocks) + 1):
+            yield Extended((blocks[n],))
+            held[n] = blocks[n].hash
+        if final < view.final:
+            final = view.final
+            held = {n: held[n] for n in held if n > final}
+            yield Finalised(final, blocks[final].hash)
+        await asyncio.sleep(0)
+        past(number + 1)
+
+
+class Reaper:
+    """Kills at each point that is left, once: at the first time with probability `chance`, else at a later one."""
+
+    def __init__(self, left: set[str], chance: float, source: random.Random) -> None:
+        self.left, self._chance, self._source = left, chance, source
+        self.deaths: list[str] = []
+        self._is_dead = False
+
+    def lives(self, live: Callable[[], None]) -> None:
+        """To its end, through as many processes as it takes."""
+        while True:
+            self._is_dead = False
+            try:
+                with listening(self._reached):
+                    live()
+            except Killed:
+                continue
+            if not self._is_dead:
+                return
+
+    def _reached(self, point: str) -> None:
+        if not self._is_dead and point in self.left and self._source.random() < self._chance:
+            self.left.discard(point)
+            self.deaths.append(point)
+            self._is_dead = True
+        if self._is_dead:
+            raise Killed
 
 
 class Opened:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from domain.faultpoints import POINTS, listening
+from domain.faultpoints import POINTS
 from indexer.explorer import DatabaseDamaged, LedgerBehind
-from tests.indexer.lives import DIED, Killed, Life, counted
+from tests.indexer.lives import DIED, Life, Reaper, counted
 from tests.network import ROOT
 
 pytestmark = pytest.mark.slow
@@ -54,35 +54,6 @@ def new_url(request: pytest.FixtureRequest) -> Callable[[Path], str]:
     return lambda _folder: new()
 
 
-class Reaper:
-    """Kills at each point that is left, once: at the first time with probability `chance`, else at a later one."""
-
-    def __init__(self, left: set[str], chance: float, source: random.Random) -> None:
-        self.left, self._chance, self._source = left, chance, source
-        self.deaths: list[str] = []
-        self._is_dead = False
-
-    def lives(self, life: Life) -> None:
-        """To its end, through as many processes as it takes."""
-        while True:
-            self._is_dead = False
-            try:
-                with listening(self._reached):
-                    life.live()
-            except Killed:
-                continue
-            if not self._is_dead:
-                return
-
-    def _reached(self, point: str) -> None:
-        if not self._is_dead and point in self.left and self._source.random() < self._chance:
-            self.left.discard(point)
-            self.deaths.append(point)
-            self._is_dead = True
-        if self._is_dead:
-            raise Killed
-
-
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", range(2))
 def test_killed_at_every_point_it_ends_as_if_it_had_not_been(
@@ -92,7 +63,7 @@ def test_killed_at_every_point_it_ends_as_if_it_had_not_been(
     for number, chance in enumerate((0.3, 1.0)):
         reaper = Reaper(left, chance, source)
         life = Life(tmp_path / str(number), new_url(tmp_path / str(number)))
-        reaper.lives(life)
+        reaper.lives(life.live)
         assert life.told() == straight, reaper.deaths
     assert not left
 
