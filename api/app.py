@@ -19,6 +19,7 @@ from api.content import gateway
 from api.explorer.conditional import ByHead
 from api.explorer.reading import Reader
 from api.explorer.routes import router as explorer_router
+from api.explorer.search import keeping_names
 from api.observing import Counting, Metrics, name_answer
 from api.pages import docs, probes
 from api.problems import HANDLERS
@@ -77,7 +78,7 @@ def create_app(parts: Parts) -> Litestar:
         ],
         dependencies={name: _provide(value) for name, value in given.items()},
         exception_handlers=HANDLERS,
-        lifespan=[lambda _: _working(desks)],
+        lifespan=[lambda _: _working(desks, explorer)],
         middleware=[Counting(metrics), ByHead(explorer)],
         before_send=[name_answer],
         request_max_body_size=settings.body_bytes_max,
@@ -90,17 +91,18 @@ def create_app(parts: Parts) -> Litestar:
 
 
 @asynccontextmanager
-async def _working(desks: Desks) -> AsyncIterator[None]:
+async def _working(desks: Desks, explorer: Explorer) -> AsyncIterator[None]:
     """Orders that a crash left unsent are sent, and readers kept informed, for as long as the server runs."""
     resent = await desks.orders.resume()
     if resent:
         _log.info("sent %d orders that were recorded but not sent before", resent)
-    following = asyncio.create_task(desks.jobs.keep_up())
+    beside = [asyncio.create_task(work) for work in (desks.jobs.keep_up(), keeping_names(explorer))]
     try:
         yield
     finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
 
 
 def _provide(value: Any) -> Provide:

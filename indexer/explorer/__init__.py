@@ -19,6 +19,7 @@ from .listing import Page
 from .moments import BadMoment, BeingFolded, BeyondHead, DroppedBlock, UnknownBlock
 from .queries import Queries
 from .rebuilding import Rebuilt, rebuild, upgrade
+from .search import Hit, HitField, HitKind, Match
 from .soundness import Gap, Soundness
 
 __all__ = [
@@ -38,8 +39,12 @@ __all__ = [
     "Explorer",
     "ExplorerError",
     "Gap",
+    "Hit",
+    "HitField",
+    "HitKind",
     "JobFilter",
     "LedgerBehind",
+    "Match",
     "ModelFilter",
     "NodeFilter",
     "OlderDatabase",

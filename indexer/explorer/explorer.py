@@ -23,6 +23,7 @@ from .progress import Progress, advanced, read_progress, with_head, write_progre
 from .projecting import Folded, Projection, final_totals, write
 from .queries import Queries
 from .rows import Head, TransactionRow
+from .search import Names
 from .sources import Sources
 from .waiting import Waiters
 
@@ -74,7 +75,8 @@ class Explorer:
         self._shelf = Shelf(self.open_beside(path))
         folder = path.with_name(f"{path.stem}.pasts")
         self._pasts = Pasts(folder, ledger, self.sources, self._shelf.reading)
-        self.queries = Queries(self._shelf, self._waiters, self._pasts)
+        self.names = Names(path.with_suffix(".names"), self._shelf.moment)
+        self.queries = Queries(self._shelf, self._waiters, self._pasts, self.names)
         try:
             self._progress, self._totals = self._resume()
         except BaseException:
@@ -156,6 +158,7 @@ class Explorer:
             self._digests.resume(cursor)
         self._overlay, self._projection, self._totals, self._history = overlay, projection, totals, history
         self._shelf.swap(database)
+        self.names.doubt()
         self._waiters.notify()
 
     @property
@@ -189,6 +192,7 @@ class Explorer:
 
     def close(self) -> None:
         with self._turn:
+            self.names.close()
             self._pasts.close()
             self._shelf.current.close()
 
@@ -236,6 +240,7 @@ class Explorer:
             self._history.prune(cursor, progress.head_number, progress.final_number)
             write_progress(cursor, progress)
         self._digests.committed()
+        self.names.note(batch.rows if batch else ())
         self._progress, self._totals = progress, totals
         self._tip_version = snapshot.version if snapshot else self._tip_version
         self._waiters.notify()

@@ -42,6 +42,7 @@ from .rows import (
     StatsRow,
     TransactionRow,
 )
+from .search import Hit, Names, search
 from .soundness import Soundness, integrity_of, read_soundness, reorgs_of
 from .stats import Incidents, read_incidents, read_stats, read_stats_at
 from .table import Table
@@ -72,10 +73,13 @@ class Queries:
     Those of `as_of` tell what the chain had said up to a block; telemetry, documents and finality are those of now.
     """
 
-    def __init__(self, shelf: Shelf, waiters: Waiters, pasts: Pasts, asked: int | str | None = None) -> None:
+    def __init__(
+        self, shelf: Shelf, waiters: Waiters, pasts: Pasts, names: Names, asked: int | str | None = None
+    ) -> None:
         self._shelf = shelf
         self._waiters = waiters
         self._pasts = pasts
+        self._names = names
         self._asked = asked
         self._meant: dict[int | str, tuple[Present, Moment]] = {}
         self._stats: tuple[Progress, StatsRow] | None = None
@@ -84,7 +88,7 @@ class Queries:
 
     def as_of(self, block: int | str) -> "Queries":
         """The same questions, answered as after this block, by number or hash. The answers may raise BadMoment."""
-        past = Queries(self._shelf, self._waiters, self._pasts, block)
+        past = Queries(self._shelf, self._waiters, self._pasts, self._names, block)
         past._newest = self._newest
         return past
 
@@ -191,6 +195,11 @@ class Queries:
             if at is None:
                 return read_stats(cursor, head)
             return self._newest._counted_at(cursor, head, at)
+
+    def search(self, text: str, limit: int) -> tuple[Hit, ...]:
+        """What a text may name, the best first; of the newest tables, whatever block is asked for."""
+        with self._shelf.moment() as cursor:
+            return search(cursor, self._names, text, read_progress(cursor).head(), limit)
 
     def incidents(self) -> Incidents:
         with self._shelf.moment() as cursor:
