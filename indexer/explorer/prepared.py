@@ -9,6 +9,10 @@ import duckdb
 
 STATEMENTS_MAX = 200  # of one cursor; what comes after is planned each time
 
+SORTS = " ORDER BY "
+"""A plan that sorts keeps its buffers, some megabytes, for as long as it is kept: a few lists that a few threads asked
+for would fill all of DuckDB's memory. Such a statement is planned each time, which costs less than a millisecond."""
+
 _planned: "weakref.WeakKeyDictionary[duckdb.DuckDBPyConnection, dict[str, str]]" = weakref.WeakKeyDictionary()
 _names = count()
 
@@ -19,7 +23,7 @@ def ask(cursor: duckdb.DuckDBPyConnection, statement: str, values: Sequence[int 
     if any(isinstance(value, str) and "\0" in value for value in values):
         return []  # no text of ours holds one, and a literal cannot
     if statement not in known:
-        if len(known) >= STATEMENTS_MAX:
+        if len(known) >= STATEMENTS_MAX or SORTS in statement:
             return cursor.execute(statement, list(values)).fetchall()
         name = f"asked_{next(_names)}"
         cursor.execute(f"PREPARE {name} AS {statement}")

@@ -51,6 +51,27 @@ def test_pages_and_single_rows_tell_the_same_with_their_finality(busy: Place) ->
     assert all(job.is_final is (job.block <= 30) for job in jobs)
 
 
+def test_lists_that_many_threads_asked_for_leave_no_memory_behind(busy: Place) -> None:
+    queries = busy.explorer.queries
+    lists = (queries.jobs, queries.receipts, queries.events, queries.transactions, queries.nodes)
+    barrier = threading.Barrier(8)
+
+    def ask() -> None:
+        for each in lists:
+            each()
+        barrier.wait(30)  # nobody's cursor is let go of before all have asked
+
+    threads = [threading.Thread(target=ask) for _ in range(barrier.parties)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not barrier.broken
+    with busy.explorer.database.reading() as cursor:
+        held = cursor.execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory() WHERE tag = 'ALLOCATOR'").fetchall()
+    assert held[0][0] < 32 << 20
+
+
 def test_filters_leave_exactly_the_rows_that_fit(busy: Place) -> None:
     everything = all_jobs(busy, None, 100)
     controller = "0x" + USERS[1].hex()
