@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from api.content import gateway
 from api.explorer.conditional import ByHead
+from api.explorer.keeping import Keeping
 from api.explorer.reading import Reader
 from api.explorer.routes import router as explorer_router
 from api.explorer.search import keeping_names
@@ -79,7 +80,7 @@ def create_app(parts: Parts) -> Litestar:
         dependencies={name: _provide(value) for name, value in given.items()},
         exception_handlers=HANDLERS,
         lifespan=[lambda _: _working(desks, explorer)],
-        middleware=[Counting(metrics), ByHead(explorer)],
+        middleware=[Counting(metrics), ByHead(explorer), Keeping(explorer, settings.answers_bytes_max)],
         before_send=[name_answer],
         request_max_body_size=settings.body_bytes_max,
         cors_config=_cors(settings),

@@ -32,6 +32,8 @@ class ApiSettings(Struct, frozen=True):
     message_tokens: int = 16
     order_wait_s: float = 30.0
     answer_wait_s_max: float = 60.0
+    answers_bytes_max: int = 64 * MIB
+    """What is kept of the explorer's answers, to be given again while the rows that they stand on stay the same."""
     page_rows: int = 20
     page_rows_max: int = 100
     stories_max: int = 1_000

@@ -263,4 +263,5 @@ HANDLERS: list[Any] = [
 ]  # fmt: skip
 
 
-router = Router("/explorer/v1", route_handlers=HANDLERS, tags=["explorer"], opt={OPT_IN: True})
+# Answers are packed where they are kept, once for all readers.
+router = Router("/explorer/v1", route_handlers=HANDLERS, tags=["explorer"], opt={OPT_IN: True, "uncompressed": True})

@@ -21,6 +21,7 @@ from .queries import Queries
 from .rebuilding import Rebuilt, rebuild, upgrade
 from .search import Hit, HitField, HitKind, Match
 from .soundness import Gap, Soundness
+from .touched import Touched
 
 __all__ = [
     "BadCursor",
@@ -55,6 +56,7 @@ __all__ = [
     "ReceiptFilter",
     "Soundness",
     "TableDigest",
+    "Touched",
     "TransactionFilter",
     "UnknownBlock",
     "digest_at",

@@ -25,6 +25,7 @@ from .queries import Queries
 from .rows import Head, TransactionRow
 from .search import Names
 from .sources import Sources
+from .touched import Listener, Touched
 from .waiting import Waiters
 
 T = TypeVar("T")
@@ -72,6 +73,7 @@ class Explorer:
         self._overlay = Overlay(self._projection.recent, self._history)
         self._digests = Digests()
         self._tip_version = -1
+        self._listeners: list[Listener] = []
         self._shelf = Shelf(self.open_beside(path))
         folder = path.with_name(f"{path.stem}.pasts")
         self._pasts = Pasts(folder, ledger, self.sources, self._shelf.reading)
@@ -130,6 +132,11 @@ class Explorer:
         """The version as soon as it is above `after`, or as it is when the time is up."""
         return await self._waiters.changed(after, timeout_s)
 
+    def listen(self, listener: Listener) -> None:
+        """`listener` is told of what each commit changed, by the thread that made it: what it knows is out of date
+        before the new head is shown."""
+        self._listeners.append(listener)
+
     def snapshot(self, to: Path) -> None:
         """A consistent copy of the whole database in a file of its own, made while everything goes on."""
         self._shelf.current.snapshot(to)
@@ -159,6 +166,7 @@ class Explorer:
         self._overlay, self._projection, self._totals, self._history = overlay, projection, totals, history
         self._shelf.swap(database)
         self.names.doubt()
+        self._tell(Touched(everything=True))
         self._waiters.notify()
 
     @property
@@ -241,7 +249,21 @@ class Explorer:
             write_progress(cursor, progress)
         self._digests.committed()
         self.names.note(batch.rows if batch else ())
+        self._tell(_touched(self._overlay.touched(), folded))
         self._progress, self._totals = progress, totals
         self._tip_version = snapshot.version if snapshot else self._tip_version
         self._waiters.notify()
         return retracted
+
+    def _tell(self, touched: Touched) -> None:
+        for listener in self._listeners:
+            listener(touched)
+
+
+def _touched(touched: Touched, folded: Folded | None) -> Touched:
+    """What the tip changed, and with it what became final."""
+    if folded:
+        touched.fold(folded.books)
+        for row in folded.batch.rows:
+            touched.rows(type(row), (row,))
+    return touched

@@ -18,6 +18,7 @@ from .recent import Recent
 from .rows import BlockRow, Row
 from .storing import store
 from .tables import OVERLAID, TABLE_OF
+from .touched import Touched
 
 
 class Overlay:
@@ -30,6 +31,7 @@ class Overlay:
         self._recent = recent
         self._history = history or History(0)
         self._final = -1
+        self._touched = Touched()
         self.forget()
 
     @property
@@ -45,6 +47,11 @@ class Overlay:
         """Whether the tables hold what is known here."""
         return self._is_known
 
+    def touched(self) -> Touched:
+        """What readers see otherwise since this was asked last."""
+        touched, self._touched = self._touched, Touched()
+        return touched
+
     def forget(self) -> None:
         self._blocks: list[BlockFinalised] = []
         self._rows: dict[type[Row], dict[Key, Row]] = {}
@@ -56,6 +63,7 @@ class Overlay:
         for table in OVERLAID:
             cursor.execute(f"DELETE FROM tip.{table.name}")
         self._history.drop_above(cursor, self._final)
+        self._touched.everything = True
         self.forget()
         self._is_known = True
 
@@ -112,6 +120,7 @@ class Overlay:
         store(cursor, "tip", changes)
         self._history.keep(cursor, books.superseded, self._final)
         self._remember(changes)
+        self._touched.fold(books)
         self._blocks += blocks
 
     def _leaving(self, upto: int) -> list[BlockFinalised]:

@@ -1,0 +1,137 @@
+"""Answers given again: requests come in, and reach the index only where what it said last may have changed since.
+
+Commits tell which rows they changed. An answer about others is sent again, with the head as it is now; questions that
+are asked while the same is being answered wait for that answer.
+"""
+
+import asyncio
+
+import msgspec
+from litestar.enums import ScopeType
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
+
+from api.explorer.answers import Answer, Answers, Slot
+from api.explorer.conditional import OPT_IN
+from api.explorer.grounds import ANYTHING, Question, grounds_of, moved
+from api.explorer.splicing import Packed, gzipped, pack
+from api.explorer.words import head_out
+from indexer.explorer import Touched
+from indexer.explorer.explorer import Explorer
+from indexer.explorer.rows import Head
+
+HEAD = b'"head":'
+JSON = b"application/json"
+PACKED_FROM_BYTES = 500
+
+
+class Keeping(ASGIMiddleware):
+    """Keeps the answers of routes whose answers hold by head, and packs them once for all who take them packed."""
+
+    scopes = (ScopeType.HTTP,)
+
+    def __init__(self, explorer: Explorer, bytes_max: int) -> None:
+        self.answers = Answers(bytes_max)
+        self._explorer = explorer
+        self._told: tuple[Head | None, Packed] = (None, pack(b""))
+        explorer.listen(self._forget)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        if scope["type"] != ScopeType.HTTP or not _may_be_kept(scope):
+            await next_app(scope, receive, send)
+            return
+        asked = scope["path"], scope["query_string"]
+        head = self._explorer.head()  # before the answer: what moves in between makes the head too old, never too new
+        slot = self.answers.find(asked)
+        if slot is None:
+            grounds = grounds_of(Question(scope["path_template"], scope["path_params"], scope["query_string"]))
+            await self._ask(self.answers.begin(asked, grounds), scope, receive, send, next_app)
+        elif answer := slot.answer:
+            await _say(answer, _tail_of(answer) if answer.own_head else self._tail(head), scope, send)
+        elif answer := await _awaited(slot):
+            await _say(answer, _tail_of(answer), scope, send)
+        else:
+            await next_app(scope, receive, send)
+
+    async def _ask(self, slot: Slot, scope: HTTPScope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        started: HTTPResponseStartEvent | None = None
+        answer: Answer | None = None
+
+        async def hearing(message: Message) -> None:
+            nonlocal started, answer
+            if message["type"] == "http.response.start":
+                started = message
+            elif started is not None and message["type"] == "http.response.body":
+                begun, started = started, None
+                if not message["more_body"] and (answer := _answer(begun, message["body"], slot)):
+                    await _say(answer, _tail_of(answer), scope, send)
+                else:
+                    await send(begun)
+                    await send(message)
+            else:
+                await send(message)
+
+        try:
+            await next_app(scope, receive, hearing)
+        finally:
+            self.answers.finish(slot, answer)
+
+    def _tail(self, head: Head) -> Packed:
+        """The end of a body, where it tells the head."""
+        known, tail = self._told
+        if known != head:
+            tail = pack(HEAD + msgspec.json.encode(head_out(head)) + b"}", is_last=True)
+            self._told = head, tail
+        return tail
+
+    def _forget(self, touched: Touched) -> None:
+        if touched.everything:
+            self.answers.forget_all()
+        else:
+            self.answers.forget(moved(touched))
+
+
+def _may_be_kept(scope: HTTPScope) -> bool:
+    """Only what is asked for in JSON: whoever wants another form is answered, or told so, by the route."""
+    if scope["method"] != "GET" or not scope["route_handler"].opt.get(OPT_IN) or b"format=" in scope["query_string"]:
+        return False
+    wanted = _header(scope, b"accept", b"*/*")
+    return b"*/*" in wanted or JSON in wanted
+
+
+def _answer(start: HTTPResponseStartEvent, body: bytes, slot: Slot) -> Answer | None:
+    """What may be given again: what was said well and in JSON. It tells the head last, if at all."""
+    headers = {name.lower(): value for name, value in start["headers"]}
+    if start["status"] != 200 or not headers.get(b"content-type", b"").startswith(JSON):
+        return None
+    headers.pop(b"content-length", None)
+    at = body.rfind(HEAD)
+    cut = at if at >= 0 and body.endswith(b"}}") else len(body)
+    own_head = ANYTHING in slot.grounds or cut == len(body)
+    return Answer(tuple(headers.items()), body[:cut], body[cut:], own_head=own_head)
+
+
+def _tail_of(answer: Answer) -> Packed:
+    return pack(answer.tail, is_last=True)
+
+
+async def _awaited(slot: Slot) -> Answer | None:
+    if slot.waiting is None:
+        slot.waiting = asyncio.get_running_loop().create_future()
+    return await asyncio.shield(slot.waiting)
+
+
+async def _say(answer: Answer, tail: Packed, scope: HTTPScope, send: Send) -> None:
+    headers = [*answer.headers, (b"vary", b"Accept-Encoding")]
+    if len(answer.body) >= PACKED_FROM_BYTES and b"gzip" in _header(scope, b"accept-encoding", b""):
+        body = gzipped(answer.packed(), tail)
+        headers.append((b"content-encoding", b"gzip"))
+    else:
+        body = answer.body + tail.plain
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _header(scope: HTTPScope, wanted: bytes, otherwise: bytes) -> bytes:
+    return next((value for name, value in scope["headers"] if name == wanted), otherwise)
