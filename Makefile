@@ -28,7 +28,7 @@ up: setup  ## Runs the whole network until Ctrl-C; its data survive a restart
 console: setup  ## Opens `ape console` on the network of `make up`
 	@TALLYSTICK_DEPLOYMENT=.tallystick/up/deployment.json $(CORE)/ape console --network "http://127.0.0.1:8545"
 
-test: setup .tools/.test-peers $(VERIFIER)/node_modules/.package-lock.json  ## Runs every check and every test
+test: setup .tools/.test-peers .tools/.browser $(VERIFIER)/node_modules/.package-lock.json  ## Runs every check and every test
 	@$(MAKE) --no-print-directory lint
 	$(WORKER)/python -m pytest -q -m vllm tests/worker
 	$(CORE)/ape test --network ethereum:local:foundry -q tests/contracts
@@ -83,6 +83,13 @@ setup: .tools/.core .tools/.anvil .tools/.worker $(MODEL)/.complete
 $(VERIFIER)/node_modules/.package-lock.json: $(VERIFIER)/package-lock.json | .tools/.core
 	@echo "curves, compiler and types of the verifier in JavaScript"
 	@scripts/npm ci --no-audit --no-fund --loglevel=error --prefix $(VERIFIER) && touch $@
+
+.tools/.browser:
+	@if command -v chromium chromium-browser google-chrome >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && (apt-get update && apt-get install -y chromium) >/dev/null 2>&1; then \
+	  echo "Chromium, which the tests of the pages read them with"; \
+	else echo "no Chromium, and none to be had: the tests that read pages in it are skipped"; fi
+	@mkdir -p .tools && touch $@
 
 .tools/.worker: environments/worker-cpu.txt pyproject.toml | .tools/.python
 	@echo "[3/4] Python environment for the worker with vLLM (.venv-worker, 1.8 GB, one to three minutes)"

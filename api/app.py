@@ -12,6 +12,7 @@ from litestar.config.compression import CompressionConfig
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
 from msgspec import Struct
 
@@ -22,7 +23,10 @@ from api.explorer.reading import Reader
 from api.explorer.routes import router as explorer_router
 from api.explorer.search import keeping_names
 from api.observing import Counting, Metrics, name_answer
-from api.pages import docs, probes
+from api.pages import assets, docs, probes
+from api.pages import routes as pages
+from api.pages.faults import lost
+from api.pages.site import Site
 from api.problems import HANDLERS
 from api.prompts.routes import create_router as create_prompts_router
 from api.service.desks import Desks, build_desks
@@ -55,6 +59,8 @@ def create_app(parts: Parts) -> Litestar:
     metrics = Metrics()
     desks = build_desks(explorer, parts.ledger, parts.content, parts.orders, parts.chain, parts.deployment, settings)
 
+    files = assets.Assets(assets.FOLDERS)
+    site = Site(explorer, files)
     given = {
         "explorer": explorer,
         "reader": Reader(explorer, settings),
@@ -66,6 +72,8 @@ def create_app(parts: Parts) -> Litestar:
         "indexing": parts.indexing,
         "metrics": metrics,
         "settings": settings,
+        "assets": files,
+        "site": site,
     }
     return Litestar(
         [
@@ -75,10 +83,12 @@ def create_app(parts: Parts) -> Litestar:
             gateway.get_content,
             gateway.head_content,
             probes.router,
+            pages.create_router(site),
+            assets.get_asset,
             *docs.create_routers(settings.docs_assets),
         ],
         dependencies={name: _provide(value) for name, value in given.items()},
-        exception_handlers=HANDLERS,
+        exception_handlers={**HANDLERS, NotFoundException: lost(site)},
         lifespan=[lambda _: _working(desks, explorer)],
         middleware=[Counting(metrics), ByHead(explorer), Keeping(explorer, settings.answers_bytes_max)],
         before_send=[name_answer],

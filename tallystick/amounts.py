@@ -2,7 +2,8 @@
 
 from decimal import Decimal, InvalidOperation
 
-UNITS = {"wei": 1, "gwei": 10**9, "eth": 10**18}
+from domain.amounts import UNITS, in_unit
+
 UINT256_MAX = 2**256 - 1
 
 
@@ -29,8 +30,4 @@ def parse_wei(text: str) -> int:
 
 def show_wei(wei: int) -> str:
     """In ether where that is readable, in gwei or wei below."""
-    for unit, least in (("eth", 10**14), ("gwei", 10**7)):
-        if wei >= least:
-            digits = Decimal(wei) / UNITS[unit]
-            return f"{digits:.6f}".rstrip("0").rstrip(".") + f" {unit}"
-    return f"{wei} wei"
+    return " ".join(in_unit(wei))

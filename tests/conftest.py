@@ -7,7 +7,7 @@ import pytest
 
 from tests.network import Network, deployed, running
 
-SERVERS = frozenset({"network", "deployed_state", "house", "deep_house", "devnet", "url", "lab"})
+SERVERS = frozenset({"network", "deployed_state", "house", "deep_house", "devnet", "url", "lab", "town"})
 """Fixtures that start a chain or a server for each test."""
 
 

@@ -83,4 +83,4 @@ def create_routers(named: str) -> list[Any]:
 def _page(text: str, assets: Path | None) -> Response[str]:
     if assets is None:
         raise DocsNotInstalled(f"neither the setting docs_assets nor the package {PACKAGE} has them")
-    return Response(text, media_type="text/html; charset=utf-8", headers=PAGE_HEADERS)
+    return Response(text, media_type="text/html", headers=PAGE_HEADERS)

@@ -11,6 +11,7 @@ from api.service.telling import Event, told_by_chain
 from indexer.explorer.explorer import Explorer
 from indexer.explorer.rows import JobRow, ReceiptRow
 from receipts.content.access import Content, ContentError
+from receipts.request import BadRequest, Request, parse
 
 
 class UnknownJob(Absent):
@@ -56,6 +57,13 @@ class Jobs:
         try:
             return (await self._content.get(job.response_cid)).decode(errors="replace")
         except ContentError:
+            return None
+
+    async def prompt(self, job: JobRow) -> Request | None:
+        """What was asked, where its bytes are at hand and say anything."""
+        try:
+            return parse(await self._content.get(job.prompt_cid))
+        except (ContentError, BadRequest):
             return None
 
     async def story(self, job_id: int) -> Story:

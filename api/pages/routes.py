@@ -1,0 +1,23 @@
+"""Every page of the explorer under one router: whatever goes wrong below it is answered with a page."""
+
+from typing import Any
+
+from litestar import Router
+
+from api.pages import addresses, chain, home, jobs, models, nodes, status
+from api.pages.faults import faults_of
+from api.pages.site import Site
+
+PAGES: list[Any] = [
+    home.home,
+    jobs.jobs, jobs.job, jobs.receipts, jobs.receipt,
+    nodes.nodes, nodes.node,
+    models.models, models.model,
+    chain.blocks, chain.block, chain.transactions, chain.transaction, chain.reorgs,
+    addresses.address,
+    status.status,
+]  # fmt: skip
+
+
+def create_router(site: Site) -> Router:
+    return Router("/", route_handlers=PAGES, exception_handlers=faults_of(site), include_in_schema=False)

@@ -1,0 +1,161 @@
+"""Pages as HTML: every one answers, shows what the index holds and nothing that strangers would have it do."""
+
+import re
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api.app import create_app
+from api.pages.assets import FOLDERS, Assets
+from tests.api.conftest import House, opened, serving
+from tests.api.pages.conftest import JOBS, Served
+from tests.api.pages.town import HOSTILE, MARKUP, PEOPLE, WORKERS
+
+NODE = "0x" + WORKERS[0].address.hex()
+PERSON = "0x" + PEOPLE[0].hex()
+PAGES = (
+    "/", "/jobs", "/jobs/8", f"/jobs/{JOBS}", "/jobs?state=settled", "/receipts", "/receipts?state=verified", "/nodes",
+    f"/nodes/{NODE}", "/models", "/models/smollm2-135m-instruct", "/blocks", "/blocks/1", "/transactions",
+    f"/address/{NODE}", f"/address/{PERSON}?tab=ordered", f"/address/{PERSON}?tab=sent", "/reorgs", "/status",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_answers_under_a_policy_that_allows_no_inline_script(path: str, http_town: httpx.Client) -> None:
+    answer = http_town.get(path)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+    assert "unsafe" not in policy
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|https?://", answer.text.split("<main")[0])
+
+
+def test_pages_of_an_empty_index_say_so_or_that_there_is_no_such_thing(tmp_path: Path) -> None:
+    with opened(tmp_path) as house, serving(create_app(house.parts())) as url:
+        for path in PAGES:
+            answer = httpx.get(url + path, headers={"Accept": "text/html"})
+            is_item = re.match(r"/(jobs|nodes|models|blocks)/", path)
+            assert answer.status_code == (404 if is_item else 200), answer.text
+            assert "<h1>" in answer.text
+
+
+def test_what_strangers_wrote_is_shown_as_text_wherever_it_stands(http_town: httpx.Client) -> None:
+    for job_id in range(8, JOBS - 4, 8):
+        text = http_town.get(f"/jobs/{job_id}").text
+        assert "<script>document" not in text
+        assert "<img" not in text
+        assert 'href="javascript' not in text
+        assert "<svg onload" not in text
+    assert "&lt;script&gt;document.title" in http_town.get("/jobs/40").text
+    assert "7 * 7" in http_town.get("/jobs/16").text, "a template's syntax stays what it is"
+    assert "49" not in re.findall(r'class="said[^>]*>([^<]*)', http_town.get("/jobs/16").text)[0]
+    for path in ("/models", "/models/%3Cb%3Ebold%3C%2Fb%3E", f"/nodes/0x{WORKERS[3].address.hex()}", "/blocks/6"):
+        shown = http_town.get(path)
+        assert shown.status_code == 200
+        assert "<b>bold" not in shown.text
+        assert MARKUP not in shown.text
+
+
+def test_characters_that_hide_or_reorder_text_are_shown_by_their_number(http_town: httpx.Client) -> None:
+    text = http_town.get("/jobs/24").text
+    assert HOSTILE[3] not in text
+    for code in ("202E", "001B", "0000", "2066", "2069"):
+        assert f"⟨{code}⟩" in text
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\x00\x1b]", text)
+
+
+def test_a_walk_through_the_pages_of_a_list_meets_every_job_once(http_town: httpx.Client) -> None:
+    path, met = "/jobs", []
+    while path:
+        text = http_town.get(path).text
+        met += [int(number) for number in re.findall(r'class="id" href="/jobs/(\d+)"', text)]
+        following = re.search(r'href="([^"]+)" rel="next"', text)
+        path = following[1].replace("&amp;", "&") if following else ""
+    assert met == list(range(JOBS, 0, -1))
+
+
+def test_a_form_that_was_sent_empty_narrows_nothing(http_town: httpx.Client) -> None:
+    every = http_town.get("/jobs").text
+    assert http_town.get("/jobs?controller=&worker=&model_id=").text.count("<tr") == every.count("<tr")
+    mine = http_town.get(f"/jobs?controller={PERSON}&model_id=llama-3.3-70b").text
+    assert 0 < mine.count("<tr") < every.count("<tr")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/nowhere", 404, "Not Found"),
+        ("/jobs/999999", 404, "there is no job 999999"),
+        ("/jobs?cursor=nonsense", 400, "cursor"),
+        ("/jobs?controller=0x12", 400, "controller"),
+        ("/jobs?state=lost", 400, "state"),
+        ("/nodes/0x12", 400, "address"),
+        ("/tx/0x" + "00" * 32, 404, "no transaction"),
+        ("/static/absent.js", 404, "absent.js"),
+    ],
+)
+def test_what_cannot_be_shown_is_answered_with_what_to_do(
+    path: str, status: int, said: str, http_town: httpx.Client
+) -> None:
+    answer = http_town.get(path)
+    assert answer.status_code == status
+    assert said in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_programs_get_problems_and_readers_get_pages_of_what_is_not_there(town: Served) -> None:
+    asked = {
+        "/nowhere": "text/html",
+        "/explorer/v1/jobs/999999": "application/problem+json",
+        "/v1/nowhere": "application/problem+json",
+    }
+    for path, kind in asked.items():
+        answer = httpx.get(town.url + path, headers={"Accept": "text/html,*/*"})
+        assert answer.status_code == 404
+        assert answer.headers["content-type"].startswith(kind), path
+    assert httpx.get(f"{town.url}/nowhere").headers["content-type"] == "application/problem+json"
+
+
+def test_a_receipt_is_found_with_its_job(http_town: httpx.Client) -> None:
+    answer = http_town.get("/receipts/8")
+    assert answer.headers["location"] == "/jobs/8#receipt"
+
+
+def test_files_are_kept_for_ever_under_a_name_that_changes_with_them(http_town: httpx.Client) -> None:
+    url = Assets(FOLDERS).url("site.css")
+    answer = http_town.get(url)
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["content-encoding"] == "gzip"
+    again = http_town.get("/static/site.css", headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert http_town.get("/static/site.css?v=old").headers["cache-control"] == "no-cache"
+    assert http_town.get("/static/..%2Fsite.py").status_code == 404
+
+
+def test_an_amount_has_its_exact_figure_at_hand(town: Served, http_town: httpx.Client) -> None:
+    job = town.house.explorer.queries.job(8)
+    assert job is not None
+    assert f'value="{job.escrow}" title="{job.escrow:,} wei"' in http_town.get("/jobs/8").text
+
+
+def test_a_page_shows_the_newest_state_of_a_job(house: House) -> None:
+    with serving(create_app(house.parts())) as url, httpx.Client(base_url=url, timeout=10) as http:
+        job_id = int(http.post("/v1/prompts", json={"prompt": "Why?", "max_tokens": 16}).json()["job_id"])
+        assert "Waiting for a worker" in http.get(f"/jobs/{job_id}").text
+        house.chain.claim(job_id)
+        assert "A worker is at it" in http.get(f"/jobs/{job_id}").text
+        house.chain.settle(job_id, house.content.write(b"Because."), (5, 4))
+        text = http.get(f"/jobs/{job_id}").text
+        assert "Because." in text
+        assert "Receipt verified, paid" in text
+
+
+def test_a_page_is_made_in_a_moment(http_town: httpx.Client) -> None:
+    http_town.get("/")
+    began = time.perf_counter()
+    for _ in range(5):
+        http_town.get("/")
+    assert (time.perf_counter() - began) / 5 < 0.25
