@@ -53,6 +53,7 @@ class Events:
         self.queries = EventQueries(self.database, layouts)
         self._shown: tuple[BlockFinalised, ...] | None = None
         self._tip_version = -1
+        self._reopened = 0
         self._progress = self._resume()
 
     @property
@@ -69,6 +70,7 @@ class Events:
         `in_hand` are facts that the caller recorded just now: they are not read back from the ledger.
         """
         with self._turn:
+            self._know_the_file()
             snapshot = self._tip.snapshot()
             waiting: Batch | None = None
             for batch in batches(self.ledger, self._sources, self.position, self.batch_events, in_hand=in_hand):
@@ -123,6 +125,13 @@ class Events:
         if tip[kept:]:
             self._writer.write(cursor, "tip", tip[kept:])
         return gone
+
+    def _know_the_file(self) -> None:
+        """After it was opened anew: the commit that was told as failed by then was none, but memory does not know."""
+        reopened = self.database.reopened
+        if reopened != self._reopened:
+            self._progress, self._shown = self._resume(), None
+            self._tip_version, self._reopened = -1, reopened
 
     def _resume(self) -> Progress:
         with self.database.reading() as cursor:

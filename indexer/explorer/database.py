@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ import duckdb
 
 from domain.faultpoints import reach
 
-from .errors import OlderDatabase, OtherDatabase, explain, explain_write
+from .errors import OlderDatabase, OtherDatabase, explain, explain_write, is_cut_off
 from .tables import SCHEMA_VERSION, create
 
 CLOSE_TIMEOUT_S = 10.0
@@ -21,6 +22,8 @@ GROUP_ROWS = 12_288
 last, unfilled group of a table anew: at 122,880 rows, DuckDB's own choice, the file grew by half."""
 
 CHECKPOINT_MIB = 64
+REOPEN_S, REOPEN_EVERY_S = 5.0, 0.01
+"""Who reads meanwhile keeps the file from being opened anew until the statement under way has failed."""
 
 
 class Database:
@@ -32,6 +35,9 @@ class Database:
         self._idle = threading.Condition()
         self._readers = 0
         self._local = threading.local()
+        self._is_open = True
+        self.reopened = 0
+        """How often the file was opened anew: then memory may know less than the file does."""
         self._connection = _open(path, memory_limit_mib, threads)
         try:
             self._prepare(chain_id)
@@ -61,7 +67,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """One transaction that commits at the end of the block, or leaves nothing behind."""
-        with self._write_lock, self._fresh() as cursor:
+        with self._write_lock, self._writer() as cursor:
             cursor.begin()
             try:
                 reach("explorer.begun")
@@ -70,6 +76,8 @@ class Database:
                 cursor.commit()
             except duckdb.Error as fault:
                 _undo(cursor)
+                if is_cut_off(fault):
+                    self._reopen()
                 if told := explain_write(fault, str(self.path)):
                     raise told from fault
                 raise
@@ -108,6 +116,27 @@ class Database:
             self._idle.wait_for(lambda: self._readers == 0, CLOSE_TIMEOUT_S)
         with self._write_lock:
             self._connection.close()
+
+    def _writer(self) -> duckdb.DuckDBPyConnection:
+        if not self._is_open:
+            self._reopen()
+        return self._fresh()
+
+    def _reopen(self) -> None:
+        """In the same connection, so that readers find it under the same name. Raises what opening raises."""
+        self.reopened += 1
+        self._is_open = False
+        with contextlib.suppress(duckdb.Error):
+            self._connection.execute(f"DETACH {CATALOG}")
+        deadline = time.monotonic() + REOPEN_S
+        while not self._is_open:
+            try:
+                _attach(self._connection, self.path)
+                self._is_open = True
+            except duckdb.Error as fault:
+                if time.monotonic() > deadline:
+                    raise explain_write(fault, str(self.path)) or explain(fault, str(self.path)) from fault
+                time.sleep(REOPEN_EVERY_S)
 
     def _fresh(self) -> duckdb.DuckDBPyConnection:
         cursor = self._connection.cursor()
@@ -192,12 +221,16 @@ def _open(path: Path, memory_limit_mib: int, threads: int) -> duckdb.DuckDBPyCon
         connection.execute("SET GLOBAL TimeZone = 'UTC'")
         # It takes deleted rows for rows and then leaves others out of the first page (duckdb#22949, in 1.5.5 still).
         connection.execute("SET GLOBAL disabled_optimizers = 'row_group_pruner'")
-        layout = f"STORAGE_VERSION '{STORAGE}', ROW_GROUP_SIZE {GROUP_ROWS}"
-        connection.execute(f"ATTACH '{_escaped(path.resolve())}' AS {CATALOG} ({layout})")
+        _attach(connection, path)
     except duckdb.Error as fault:
         connection.close()
         raise explain(fault, str(path)) from fault
     return connection
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    layout = f"STORAGE_VERSION '{STORAGE}', ROW_GROUP_SIZE {GROUP_ROWS}"
+    connection.execute(f"ATTACH '{_escaped(path.resolve())}' AS {CATALOG} ({layout})")
 
 
 def _undo(cursor: duckdb.DuckDBPyConnection) -> None:

@@ -50,6 +50,11 @@ class BadCursor(ExplorerError):
     pass
 
 
+def is_cut_off(fault: duckdb.Error) -> bool:
+    """Whether DuckDB gave up on the file until it is opened anew: a checkpoint failed, often after a good commit."""
+    return not isinstance(fault, duckdb.FatalException) and "has been invalidated" in str(fault)
+
+
 def explain_write(fault: duckdb.Error, path: str) -> ExplorerError | None:
     """The fault of a write, in words that say what to do; None for a fault of ours."""
     if isinstance(fault, duckdb.FatalException):

@@ -75,6 +75,7 @@ class Explorer:
         self._tip_version = -1
         self._listeners: list[Listener] = []
         self._shelf = Shelf(self.open_beside(path))
+        self._reopened = 0
         folder = path.with_name(f"{path.stem}.pasts")
         self._pasts = Pasts(folder, ledger, self.sources, self._shelf.reading)
         self.names = Names(path.with_suffix(".names"), self._shelf.moment)
@@ -105,6 +106,7 @@ class Explorer:
         `in_hand` are facts that the caller recorded just now: they are not read back from the ledger.
         """
         with self._turn:
+            self._know_the_file()
             snapshot = self._tip.snapshot()
             most = max(self.batch_events, weight(in_hand))  # what is in memory anyway is one batch
             coming = batches(self.ledger, self.sources, self.position, most, in_hand=in_hand)
@@ -165,6 +167,7 @@ class Explorer:
             self._digests.resume(cursor)
         self._overlay, self._projection, self._totals, self._history = overlay, projection, totals, history
         self._shelf.swap(database)
+        self._reopened = database.reopened
         self.names.doubt()
         self._tell(Touched(everything=True))
         self._waiters.notify()
@@ -220,6 +223,15 @@ class Explorer:
             totals = final_totals(cursor)
             self._projection.reset(totals)
             return progress, totals
+
+    def _know_the_file(self) -> None:
+        """After it was opened anew: the commit that was told as failed by then was none, but memory does not know."""
+        reopened = self.database.reopened
+        if reopened != self._reopened:
+            self._progress, self._totals = self._resume()
+            self._tip_version, self._reopened = -1, reopened
+            self.names.doubt()
+            self._tell(Touched(everything=True))
 
     def _fold(self, batch: Batch) -> Folded:
         wanted = self._history.is_kept or self._digests.wants_history

@@ -53,7 +53,7 @@ def block(number: int, *logs: tuple[bytes, LogUnreadable], fork: int = 0) -> Blo
     sent = Transaction(word(1000 + number), 0, ALICE, TOKEN, Wei(0), 21_000, Wei(1), True)
     occurrences = tuple([Occurrence(fact, contract, 0, i) for i, (contract, fact) in enumerate(logs)])
     parent = word(number - 1) if fork == 0 or number == fork else word(number - 1) + b"'"
-    digest = word(number)[:31] + bytes((number + (100 if fork else 0),))
+    digest = word(number + (100 if fork else 0))
     return BlockFinalised(number, digest, parent[:32], 1_700_000_000 + number, (sent,) if logs else (), occurrences)
 
 
