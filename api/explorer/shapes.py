@@ -66,7 +66,10 @@ class TransactionOut(Struct, frozen=True):
 
 
 class EventOut(Struct, frozen=True):
-    """A decoded log. Among its arguments, amounts are decimal text and bytes are `0x` text."""
+    """A decoded log. Among its arguments, amounts are decimal text and bytes are `0x` text.
+
+    `address` is whose doing or fate it tells: who ordered, worked, withdrew or staked.
+    """
 
     block: int
     log_index: int
@@ -75,6 +78,7 @@ class EventOut(Struct, frozen=True):
     name: str
     args: dict[str, Any]
     job_id: str | None
+    address: str | None
     is_final: bool
 
 

@@ -49,3 +49,4 @@ class EventFilter(Filter, frozen=True):
     job_id: int | None = None
     name: str | None = None
     tx_hash: str | None = None
+    address: str | None = None

@@ -49,6 +49,7 @@ EVENTS = Table(
         Column("name", Kind.TEXT, "The event's name in the ABI"),
         Column("args", Kind.JSON, "Its arguments by name; amounts are decimal text, bytes 0x text"),
         Column("job_id", Kind.INTEGER, "The job it is about"),
+        Column("address", Kind.TEXT, "Whose doing or fate it tells: who ordered, worked, withdrew or staked"),
     ),
 )
 PARKED = Table(

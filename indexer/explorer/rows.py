@@ -190,7 +190,10 @@ class TransactionRow(Row):
 
 
 class EventRow(Row):
-    """A decoded log. `args` is a JSON object in which amounts are decimal text and bytes are `0x` text."""
+    """A decoded log. `args` is a JSON object in which amounts are decimal text and bytes are `0x` text.
+
+    `address` is whose doing or fate it tells: who ordered, worked, withdrew or staked.
+    """
 
     block: int
     log_index: int
@@ -199,6 +202,7 @@ class EventRow(Row):
     name: str
     args: str
     job_id: int | None = None
+    address: str | None = None
     is_final: bool = True
 
 

@@ -15,7 +15,7 @@ from .rows import Row
 from .table import Table
 from .views import VIEWS
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 OVERLAID = (BLOCKS, TRANSACTIONS, EVENTS, JOBS, RECEIPTS, NODES, MODELS, ACCOUNTS, PARKED)
 """Tables that follow from the chain alone: the same on every machine that indexed the same blocks."""

@@ -10,6 +10,7 @@ import pytest
 from domain.facts import ReceiptPublished, Wei
 from domain.ledger import Recorded, streams
 from indexer.explorer import BadCursor, EventFilter, JobFilter, Page, TransactionFilter, holds, reached
+from indexer.explorer.folds.arguments import SUBJECTS
 from indexer.explorer.rows import JobRow
 from tests.indexer.place import CHAIN_ID, Place
 from tests.indexer.test_projecting import random_history
@@ -235,3 +236,13 @@ async def test_a_coroutine_that_waits_wakes_too_and_gives_up_in_time(place: Plac
     since = time.monotonic()
     assert await place.explorer.wait_for_async(lambda queries: queries.job(10**9), 0.05) is None
     assert time.monotonic() - since < 5
+
+
+def test_events_are_found_by_whose_doing_or_fate_they_tell(busy: Place) -> None:
+    worker = "0x" + WORKERS[0].hex()
+    own = busy.explorer.queries.events(EventFilter(address=worker), None, 1000).rows
+    assert {"NodeRegistered", "JobClaimed", "ReceiptAccepted"} <= {event.name for event in own}
+    others = busy.explorer.queries.events(None, None, 1000).rows
+    told = [event for event in others if worker in map(msgspec.json.decode(event.args).get, SUBJECTS)]
+    assert list(own) == told
+    assert {event.address for event in others if event.name in ("ModelRegistered", "VerifierAdded")} == {None}

@@ -13,12 +13,13 @@ from msgspec.structs import fields
 
 from domain.facts import ChainFact, JobCompleted, JobRequested, LogUnreadable, Wei
 
-from .moment import address
+from .moment import address, holder
 
 RENAMED: dict[type, str] = {JobRequested: "InferenceRequested", JobCompleted: "InferenceCompleted"}
 """Facts that bear another name than their event."""
 
 ACRONYMS = {"cid": "CID", "ram": "RAM", "vram": "VRAM", "cpu": "CPU"}
+SUBJECTS = ("account", "node", "worker", "controller")
 TEXTS_KEPT = 1 << 12
 
 _encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
@@ -39,6 +40,12 @@ def name_of(fact: ChainFact) -> str:
 def arguments(fact: ChainFact) -> str:
     """The arguments as a JSON object, its names in alphabetical order."""
     return _ARGUMENTS[type(fact)](fact)
+
+
+def subject(fact: ChainFact) -> str | None:
+    """Whose doing or fate a fact tells, if it is anyone's."""
+    name = _SUBJECTS[type(fact)]
+    return holder(getattr(fact, name)) if name else None
 
 
 def quoted(text: str) -> str:
@@ -76,3 +83,6 @@ def _arguments_of(kind: type) -> Callable[[Any], str]:
 
 NAMES: dict[type, str] = {kind: RENAMED.get(kind, kind.__name__) for kind in get_args(ChainFact)}
 _ARGUMENTS: dict[type, Callable[[Any], str]] = {kind: _arguments_of(kind) for kind in get_args(ChainFact)}
+_SUBJECTS: dict[type, str | None] = {
+    kind: next((name for name in SUBJECTS if name in kind.__struct_fields__), None) for kind in get_args(ChainFact)
+}

@@ -3,7 +3,7 @@
 from domain.facts import BlockFinalised, Transaction
 
 from ..rows import BlockRow, EventRow, ParkedRow, TransactionRow
-from .arguments import arguments, name_of
+from .arguments import arguments, name_of, subject
 from .books import Books
 from .consequences import consequences
 from .moment import Moment, Unfoldable, address, hexed
@@ -36,6 +36,7 @@ def fold_block(books: Books, block: BlockFinalised) -> None:
                 name_of(fact),
                 arguments(fact),
                 getattr(fact, "job_id", None),
+                subject(fact),
             )
         )
         try:
