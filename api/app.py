@@ -22,6 +22,8 @@ from api.explorer.keeping import Keeping
 from api.explorer.reading import Reader
 from api.explorer.routes import router as explorer_router
 from api.explorer.search import keeping_names
+from api.live.hub import Hub
+from api.live.routes import create_router as create_live_router
 from api.observing import Counting, Metrics, name_answer
 from api.pages import assets, docs, probes
 from api.pages import routes as pages
@@ -57,6 +59,7 @@ class Parts(Struct, frozen=True):
 def create_app(parts: Parts) -> Litestar:
     settings, explorer = parts.settings, parts.explorer
     metrics = Metrics()
+    hub = Hub(explorer, settings)
     desks = build_desks(explorer, parts.ledger, parts.content, parts.orders, parts.chain, parts.deployment, settings)
 
     files = assets.Assets(assets.FOLDERS)
@@ -64,6 +67,7 @@ def create_app(parts: Parts) -> Litestar:
     given = {
         "explorer": explorer,
         "reader": Reader(explorer, settings),
+        "hub": hub,
         "desks": desks,
         "desk": desks.work,
         "receipts": desks.receipts,
@@ -80,6 +84,7 @@ def create_app(parts: Parts) -> Litestar:
             create_prompts_router(settings),
             workers.router,
             explorer_router,
+            create_live_router(settings),
             gateway.get_content,
             gateway.head_content,
             probes.router,
@@ -89,7 +94,7 @@ def create_app(parts: Parts) -> Litestar:
         ],
         dependencies={name: _provide(value) for name, value in given.items()},
         exception_handlers={**HANDLERS, NotFoundException: lost(site)},
-        lifespan=[lambda _: _working(desks, explorer)],
+        lifespan=[lambda _: _working(desks, explorer), lambda _: hub.running()],
         middleware=[Counting(metrics), ByHead(explorer), Keeping(explorer, settings.answers_bytes_max)],
         before_send=[name_answer],
         request_max_body_size=settings.body_bytes_max,

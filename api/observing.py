@@ -33,6 +33,7 @@ class Metrics:
         )
         self.orders = Counter("tallystick_orders_total", "Orders answered", ["replayed"], registry=self.registry)
         self.streams = Gauge("tallystick_streams", "Readers that follow a job now", registry=self.registry)
+        self.live = Gauge("tallystick_live_readers", "Readers that follow the explorer now", registry=self.registry)
         self.workers = Gauge("tallystick_workers", "Workers connected now", registry=self.registry)
         self.jobs = Gauge("tallystick_jobs", "Jobs by state", ["state"], registry=self.registry)
         self.indexer = IndexerCollector()

@@ -41,6 +41,9 @@ class ApiSettings(Struct, frozen=True):
     heartbeat_s: float = 15.0
     slow_reader_s: float = 30.0
     streams_max: int = 2_000
+    live_readers_max: int = 2_500
+    live_together_s: float = 0.08
+    """Changes within so long after the last that was told are told together."""
     workers_max: int = 256
     worker_message_bytes_max: int = 64 * KIB
     worker_hello_s: float = 10.0

@@ -78,4 +78,5 @@ def _config(door: Door) -> uvicorn.Config:
         lifespan="on",
         timeout_graceful_shutdown=GRACE_S,
         server_header=False,
+        ws_per_message_deflate=False,  # what many readers hear would be compressed once for each
     )

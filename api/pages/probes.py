@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from api.figures import PROMETHEUS
 from api.given import Given
+from api.live.hub import Hub
 from api.observing import Metrics
 from api.problems import documented
 from api.readiness import CATCH_UP_S, ReadyOut, behind
@@ -77,13 +78,18 @@ async def ready(explorer: Given[Explorer], chain: Given[ChainReader], indexing: 
 
 @get("/metrics", operation_id="metrics", summary="Figures for Prometheus", media_type="text/plain")
 async def metrics(
-    metrics: Given[Metrics], explorer: Given[Explorer], indexing: Given[Indexing], desks: Given[Desks]
+    metrics: Given[Metrics],
+    explorer: Given[Explorer],
+    indexing: Given[Indexing],
+    desks: Given[Desks],
+    hub: Given[Hub],
 ) -> Response[bytes]:
     stats = await asyncio.to_thread(explorer.queries.stats)
     metrics.indexer.figures = await asyncio.to_thread(indexing.figures)
     for state in ("open", "claimed", "answered", "settled", "cancelled", "expired"):
         metrics.jobs.labels(state).set(getattr(stats, state))
     metrics.streams.set(desks.stories.streams)
+    metrics.live.set(hub.readers)
     metrics.workers.set(desks.work.connected)
     return Response(metrics.page(), media_type=PROMETHEUS)
 

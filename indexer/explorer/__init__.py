@@ -1,5 +1,6 @@
 """The explorer: ledger and tip come in, rows that others may ask for go out. The API reads through this page alone."""
 
+from .changes import Changed, Changes
 from .digest import Difference, Digest, TableDigest, digest_of_chain, digest_of_ledger
 from .digests import BlockDigest, digest_at, digest_of_file
 from .errors import (
@@ -29,6 +30,8 @@ __all__ = [
     "BeingFolded",
     "BeyondHead",
     "BlockDigest",
+    "Changed",
+    "Changes",
     "DatabaseDamaged",
     "DatabaseFailed",
     "DatabaseFull",

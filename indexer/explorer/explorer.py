@@ -10,6 +10,7 @@ from domain.facts import BlockFinalised
 from domain.ledger import Ledger, Snapshot, Tip
 
 from .batches import Batch, Stored, batches, weight
+from .changes import Changes, Follower, Journal
 from .database import Database, Shelf
 from .decisions import dropped
 from .digests import Digests, base_of
@@ -70,7 +71,9 @@ class Explorer:
         self.dropped = dropped(ledger, tip.chain_id)
         self._projection = Projection(Totals(), self.dropped)
         self._history = History(history_blocks)
-        self._overlay = Overlay(self._projection.recent, self._history)
+        self._journal = Journal()
+        self._followers: tuple[Follower, ...] = ()
+        self._overlay = Overlay(self._projection.recent, self._history, self._journal)
         self._digests = Digests()
         self._tip_version = -1
         self._listeners: list[Listener] = []
@@ -116,6 +119,7 @@ class Explorer:
                     return self._commit(self._fold(last) if last else None, snapshot, newest)
             except BaseException:
                 self._overlay.forget()
+                self._journal.lose()
                 self._history.forget()
                 self._digests.forget()
                 self._projection.reset(self._totals)
@@ -139,6 +143,16 @@ class Explorer:
         before the new head is shown."""
         self._listeners.append(listener)
 
+    def follow(self, follower: Follower) -> Callable[[], None]:
+        """`follower` is told of every row that each commit changed, by the thread that made it, once the new head is
+        shown. Returns what ends that."""
+        self._followers = (*self._followers, follower)
+
+        def end() -> None:
+            self._followers = tuple(each for each in self._followers if each is not follower)
+
+        return end
+
     def snapshot(self, to: Path) -> None:
         """A consistent copy of the whole database in a file of its own, made while everything goes on."""
         self._shelf.current.snapshot(to)
@@ -160,7 +174,7 @@ class Explorer:
             totals = final_totals(cursor)
             projection = Projection(totals, self.dropped)
             history = self._history.beside()
-            overlay = Overlay(projection.recent, history)
+            overlay = Overlay(projection.recent, history, self._journal)
             overlay.settle(cursor, self._progress.final_number, self._progress.final_number)
             overlay.follow(cursor, self._overlay.blocks, totals)
             write_progress(cursor, self._progress)
@@ -170,7 +184,8 @@ class Explorer:
         self._reopened = database.reopened
         self.names.doubt()
         self._tell(Touched(everything=True))
-        self._waiters.notify()
+        self._journal.discard()
+        self._show(Changes(self.head(), is_whole=False))
 
     @property
     def keeps_digests(self) -> bool:
@@ -246,30 +261,42 @@ class Explorer:
         totals = folded.totals if folded else self._totals
         progress = advanced(self._progress, batch, snapshot.final if snapshot else None)
         retracted = 0
+        if not self._overlay.is_known:
+            self._journal.lose()
         with self._shelf.current.writing() as cursor:
             if folded:
                 write(cursor, folded)
             level = folded.books if folded and folded.history else None
             self._digests.took(cursor, recorded, level)
             before = self._progress.final_number
-            self._overlay.settle(cursor, before, progress.final_number, recorded, level.superseded if level else None)
+            superseded = level.superseded if level else None
+            is_shown = self._overlay.settle(cursor, before, progress.final_number, recorded, superseded)
+            if folded and not is_shown:
+                self._journal.took(folded.books)
             if snapshot:
                 tip = [block for block in snapshot.blocks if block.number > progress.final_number]
                 retracted = self._overlay.follow(cursor, tip, totals)
             progress = with_head(progress, self._overlay.head, (*recorded[-1:], newest))
             self._history.prune(cursor, progress.head_number, progress.final_number)
             write_progress(cursor, progress)
+            books, beside = (folded.books, folded.batch.rows) if folded else (None, ())
+            changes = self._journal.take(cursor, progress.head(), books, beside)
         self._digests.committed()
         self.names.note(batch.rows if batch else ())
         self._tell(_touched(self._overlay.touched(), folded))
         self._progress, self._totals = progress, totals
         self._tip_version = snapshot.version if snapshot else self._tip_version
-        self._waiters.notify()
+        self._show(changes)
         return retracted
 
     def _tell(self, touched: Touched) -> None:
         for listener in self._listeners:
             listener(touched)
+
+    def _show(self, changes: Changes) -> None:
+        self._waiters.notify()
+        for follower in self._followers:
+            follower(changes)
 
 
 def _touched(touched: Touched, folded: Folded | None) -> Touched:

@@ -5,11 +5,13 @@ rows leave `tip` in the transaction that brings them to `final`, and the others 
 """
 
 from collections.abc import Collection, Sequence
+from typing import cast
 
 import duckdb
 
 from domain.facts import BlockFinalised
 
+from .changes import Journal, block_of
 from .folds import KEYS, Key, Totals
 from .folds.books import Superseded
 from .history import History
@@ -27,9 +29,10 @@ class Overlay:
     When that transaction fails, what is known here may be wrong: `forget` it, and the tables are built anew.
     """
 
-    def __init__(self, recent: Recent, history: History | None = None) -> None:
+    def __init__(self, recent: Recent, history: History | None = None, journal: Journal | None = None) -> None:
         self._recent = recent
         self._history = history or History(0)
+        self._journal = journal or Journal()
         self._final = -1
         self._touched = Touched()
         self.forget()
@@ -58,8 +61,9 @@ class Overlay:
         self._added: dict[type[Row], list[Row]] = {}
         self._is_known = False
 
-    def clear(self, cursor: duckdb.DuckDBPyConnection) -> None:
+    def clear(self, cursor: duckdb.DuckDBPyConnection, dropped_from: int | None = None) -> None:
         """Shows nothing but what is final."""
+        self._journal.lost(self._rows_shown(), dropped_from)
         for table in OVERLAID:
             cursor.execute(f"DELETE FROM tip.{table.name}")
         self._history.drop_above(cursor, self._final)
@@ -74,16 +78,18 @@ class Overlay:
         upto: int,
         recorded: Sequence[BlockFinalised] = (),
         superseded: Superseded | None = None,
-    ) -> None:
+    ) -> bool:
         """Lets go of the blocks above `before` and up to `upto`, of which the ledger now holds `recorded`.
 
         `superseded` is what those replaced, None if nobody kept it; what blocks replaced while here is known already.
+        Returns whether these blocks were shown already.
         """
         leaving = [block for block in self._blocks if block.number <= upto]
-        if not self._is_known or not _are_same(leaving, recorded):
+        is_shown = self._is_known and _are_same(leaving, recorded)
+        if not is_shown:
             self._final = before
             if not self._is_known or self._blocks:
-                self.clear(cursor)
+                self.clear(cursor, before + 1)
             if superseded is not None:
                 self._history.keep(cursor, superseded, before)
             elif recorded:
@@ -91,14 +97,16 @@ class Overlay:
             leaving = []
         self._final = upto
         if not leaving:
-            return
+            return is_shown
+        self._journal.lost(row for row in self._blocks_shown() if row.number <= upto and not _is_kept(row))
         self._blocks = self._blocks[len(leaving) :]
         for kind, rows in self._rows.items():
-            self._rows[kind] = {key: row for key, row in rows.items() if _block_of(row) > upto}
+            self._rows[kind] = {key: row for key, row in rows.items() if block_of(row) > upto}
             self._delete(cursor, kind, upto, len(rows) - len(self._rows[kind]))
         for kind, added in self._added.items():
-            self._added[kind] = [row for row in added if _block_of(row) > upto]
+            self._added[kind] = [row for row in added if block_of(row) > upto]
             self._delete(cursor, kind, upto, len(added) - len(self._added[kind]))
+        return is_shown
 
     def follow(self, cursor: duckdb.DuckDBPyConnection, blocks: Sequence[BlockFinalised], final: Totals) -> int:
         """Makes `tip` show exactly `blocks`. Returns how many rows that were shown changed or vanished by a reorg."""
@@ -107,7 +115,7 @@ class Overlay:
             self._extend(cursor, blocks[len(held) :], final)
             return 0
         before = self._shown()
-        self.clear(cursor)
+        self.clear(cursor, self._parting(blocks))
         self._extend(cursor, blocks, final)
         return len(before - self._shown())
 
@@ -118,6 +126,7 @@ class Overlay:
         books = fold_blocks(blocks, totals, lambda kind, keys: self._load(cursor, kind, keys), history=is_kept)
         changes = books.changes()
         store(cursor, "tip", changes)
+        self._journal.took(books)
         self._history.keep(cursor, books.superseded, self._final)
         self._remember(changes)
         self._touched.fold(books)
@@ -139,8 +148,19 @@ class Overlay:
                 self._added.setdefault(kind, []).extend(rows)
 
     def _totals(self, final: Totals) -> Totals:
-        newest = self._added.get(BlockRow, [])[-1:]
-        return next((Totals(b.open_escrow, b.credit, b.stakes) for b in newest if isinstance(b, BlockRow)), final)
+        newest = self._blocks_shown()[-1:]
+        return next((Totals(block.open_escrow, block.credit, block.stakes) for block in newest), final)
+
+    def _parting(self, blocks: Sequence[BlockFinalised]) -> int | None:
+        """The first block held that is not among `blocks`."""
+        told = {block.hash for block in blocks}
+        return next((block.number for block in self._blocks if block.hash not in told), None)
+
+    def _blocks_shown(self) -> list[BlockRow]:
+        return cast("list[BlockRow]", self._added.get(BlockRow, []))
+
+    def _rows_shown(self) -> list[Row]:
+        return [*(row for rows in self._rows.values() for row in rows.values()), *self._blocks_shown()]
 
     def _shown(self) -> set[str]:
         kinds = (*(rows.values() for rows in self._rows.values()), *self._added.values())
@@ -158,6 +178,6 @@ def _are_same(leaving: Sequence[BlockFinalised], recorded: Sequence[BlockFinalis
     return ours == [block.hash for block in recorded]
 
 
-def _block_of(row: Row) -> int:
-    block: int = getattr(row, TABLE_OF[type(row)].block or "")
-    return block
+def _is_kept(block: BlockRow) -> bool:
+    """Whether the tables keep it when it is final: it has something of ours."""
+    return bool(block.transactions or block.events)

@@ -5,10 +5,10 @@ concern the row, and tells with `superseded` what each block replaced, if anyone
 """
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Generic, TypeVar, cast
 
-from ..rows import AccountRow, DocumentRow, JobRow, ModelRow, NodeRow, ReceiptRow, Row
+from ..rows import AccountRow, BlockRow, DocumentRow, JobRow, ModelRow, NodeRow, ReceiptRow, Row
 from .totals import Sums, Totals
 
 Key = int | str
@@ -116,6 +116,19 @@ class Books:
             kind: list(kept.changed.values()) for kind, kept in self._kept.items() if kept.changed
         }
         return changed | {kind: rows for kind, rows in self.added.items() if rows}
+
+    @property
+    def size(self) -> int:
+        """How many steps there are."""
+        return sum(len(kept.changed) for kept in self._kept.values()) + len(self.added.get(BlockRow, ()))
+
+    def steps(self) -> Iterator[tuple[Row | None, Row]]:
+        """Every row that changed, as it was known and as it is; and the blocks."""
+        for kept in self._kept.values():
+            for key, row in kept.changed.items():
+                yield kept.known.get(key), row
+        for block in self.added.get(BlockRow, ()):
+            yield None, block
 
     def replaced(self) -> dict[type[Row], list[Key]]:
         """The keys of changed rows that were there before: all others are new, and nothing need be looked for."""
