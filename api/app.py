@@ -28,6 +28,7 @@ from api.observing import Counting, Metrics, name_answer
 from api.pages import assets, docs, probes
 from api.pages import routes as pages
 from api.pages.faults import lost
+from api.pages.pins import pins
 from api.pages.site import Site
 from api.problems import HANDLERS
 from api.prompts.routes import create_router as create_prompts_router
@@ -73,6 +74,7 @@ def create_app(parts: Parts) -> Litestar:
         "receipts": desks.receipts,
         "content": parts.content,
         "chain": parts.chain,
+        "deployment": parts.deployment,
         "indexing": parts.indexing,
         "metrics": metrics,
         "settings": settings,
@@ -90,6 +92,7 @@ def create_app(parts: Parts) -> Litestar:
             probes.router,
             pages.create_router(site),
             assets.get_asset,
+            pins,
             *docs.create_routers(settings.docs_assets),
         ],
         dependencies={name: _provide(value) for name, value in given.items()},

@@ -12,6 +12,7 @@ import pytest
 
 from api.app import create_app
 from api.settings import ApiSettings
+from receipts.deployment import Deployment
 from tests.api.conftest import SETTINGS, House, Standing, serving
 
 Ask = Callable[..., httpx.Response]
@@ -104,6 +105,12 @@ def test_health_is_the_process_and_ready_is_the_index(http: httpx.Client, house:
     assert http.get("/health").json()["status"] == "ok"
     ready = http.get("/ready").json()
     assert (ready["ready"], ready["head"], ready["lag_blocks"]) == (True, house.chain.height, 0)
+
+
+def test_the_pins_are_the_deployment_s_own_file(http: httpx.Client, house: House) -> None:
+    answered = http.get("/deployment.json")
+    assert answered.headers["content-type"] == "application/json"
+    assert msgspec.json.decode(answered.content, type=Deployment) == house.deployment
 
 
 def test_ready_is_503_while_the_index_is_behind_or_the_chain_is_away(

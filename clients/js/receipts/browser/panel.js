@@ -34,7 +34,7 @@ export function mount(section) {
     await check(evidence, pins, hash.value || null, steps, outcome);
     button.ariaDisabled = "false";
   });
-  section.replaceChildren(form, steps.element, outcome);
+  section.replaceChildren(form, outcome, steps.element);
   whenIdle(() => [evidence, pins].forEach((source) => source.url && source.prefetch()));
 }
 
@@ -75,7 +75,7 @@ function chooser(source) {
 /** @param {Source} evidence @param {Source} pins @param {string | null} blockHash @param {StepList} steps @param {HTMLElement} outcome */
 async function check(evidence, pins, blockHash, steps, outcome) {
   steps.begin();
-  say(outcome, "running", "Checking", "");
+  say(outcome, "running", "Checking");
   const started = performance.now();
   try {
     const verdict = await verifyBundle(await evidence.bytes(), await parseDeployment(await pins.bytes()), {
@@ -84,18 +84,20 @@ async function check(evidence, pins, blockHash, steps, outcome) {
       onStart: (name) => steps.show(name, "running"),
       onStep: ({ name, state, detail }) => steps.show(name, state, detail),
     });
-    const { title, text } = tell(verdict, performance.now() - started);
-    say(outcome, verdict.outcome, title, text);
+    const { title, lines } = tell(verdict, performance.now() - started);
+    say(outcome, verdict.outcome, title, ...lines);
   } catch (fault) {
     if (!(fault instanceof Unreadable || fault instanceof BadDeployment)) throw fault;
     say(outcome, "unchecked", "Nothing was checked", `${fault.message}.`);
+  } finally {
+    steps.end();
   }
 }
 
-/** @param {HTMLElement} outcome @param {string} state @param {string} title @param {string} text */
-function say(outcome, state, title, text) {
+/** @param {HTMLElement} outcome @param {string} state @param {string} title @param {string[]} lines */
+function say(outcome, state, title, ...lines) {
   outcome.dataset.state = state;
-  outcome.replaceChildren(element("strong", {}, title), " ", element("span", {}, text));
+  outcome.replaceChildren(element("strong", {}, title), ...lines.map((line) => element("p", {}, line)));
 }
 
 /** Lets the page paint and answer before the next piece of work. @returns {Promise<void>} */

@@ -18,6 +18,11 @@ export class StepList {
     this.element.hidden = false;
   }
 
+  /** Nothing more is going to happen. */
+  end() {
+    for (const row of this.#rows.values()) if (row.element.dataset.state === "queued") row.show("unreached", "");
+  }
+
   /** @param {string} name @param {State} state @param {string} [detail] */
   show(name, state, detail = "") {
     this.#rows.get(name)?.show(state, detail);

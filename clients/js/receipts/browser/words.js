@@ -1,7 +1,7 @@
 /** Steps and outcomes in, what a reader is told of them out: exactly what each means, and no more. */
 
 /** @typedef {import("../src/verify.js").Verdict} Verdict */
-/** @typedef {"queued" | "running" | "passed" | "skipped" | "failed"} State */
+/** @typedef {"queued" | "running" | "passed" | "skipped" | "failed" | "unreached"} State */
 
 /** @type {Record<string, { title: string, meaning: string }>} */
 export const STEP_WORDS = {
@@ -24,26 +24,27 @@ export const STATE_WORDS = {
   passed: "holds",
   skipped: "not checked",
   failed: "fails",
+  unreached: "not reached",
 };
 
 const NOT_SHOWN =
-  "What this does not show: that the token counts are true (they are the worker's word, held to the tokens listed), " +
-  "nor that this model computed the answer.";
+  "Not shown by this: that the token counts are true (they are the worker's word, held to the tokens it lists), nor that " +
+  "this model computed the answer.";
 
-/** @param {Verdict} verdict @param {number} tookMs @returns {{ title: string, text: string }} */
+/** @param {Verdict} verdict @param {number} tookMs @returns {{ title: string, lines: string[] }} */
 export function tell({ outcome, steps }, tookMs) {
   const took = `Checked in this browser in ${Math.round(tookMs)} ms.`;
-  const last = steps.at(-1);
   if (outcome === "verified") {
     const text = "Every step holds, and the block is the one whose hash you gave: this receipt was accepted and paid on chain.";
-    return { title: "Verified", text: `${text} ${NOT_SHOWN} ${took}` };
+    return { title: "Verified", lines: [text, NOT_SHOWN, took] };
   }
   if (outcome === "consistent") {
     const text =
       "Everything in the evidence fits together, but nothing shows yet that its block is on the chain. Look the block up " +
       "on a node or an explorer that you trust, paste its hash above and check again.";
-    return { title: "Consistent, not anchored", text: `${text} ${NOT_SHOWN} ${took}` };
+    return { title: "Consistent, not anchored", lines: [text, NOT_SHOWN, took] };
   }
-  const step = STEP_WORDS[last?.name ?? ""]?.title ?? last?.name;
-  return { title: `Failed at step “${step}”`, text: `Do not rely on this receipt: ${last?.detail}. ${took}` };
+  const failed = steps.at(-1);
+  const title = STEP_WORDS[failed?.name ?? ""]?.title ?? failed?.name;
+  return { title: `Failed at step “${title}”`, lines: [`Found: ${failed?.detail}.`, "Do not rely on this receipt.", took] };
 }
