@@ -14,7 +14,7 @@ QUICK := not slow and not served and not vllm
 PIP := -m pip install --quiet --disable-pip-version-check --no-deps
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/node_modules/.bin:$(PATH)
 
-.PHONY: help setup demo up console test check fast-test bench-% rebuild-locks clean
+.PHONY: help setup demo up console test check bench-% clean
 
 help:  ## Says what can be made
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'

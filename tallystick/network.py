@@ -23,6 +23,7 @@ from receipts.content.store import BlockStore
 from receipts.deployment import Deployment
 from receipts.model_manifest import FILE_NAME, model_cid
 from tallystick.forgetting import set_aside
+from tallystick.listening import AddressInUse
 from tallystick.onchain import reading, sending
 from tallystick.supervising import Supervisor
 from worker import journal
@@ -92,7 +93,11 @@ def plan(root: Path, folder: Path, ports: Ports) -> Plan:
 
 @asynccontextmanager
 async def running(plan: Plan, report: Report) -> AsyncIterator[Running]:
-    """Brings everything up in order, and down in reverse when the block ends."""
+    """Brings everything up in order, and down in reverse when the block ends.
+
+    Raises AddressInUse before anything is begun.
+    """
+    check_ports(plan.ports)
     plan.folder.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         state = DevnetSettings(port=plan.ports.chain, state=plan.folder / "chain.json", state_interval_s=2)
@@ -121,6 +126,20 @@ async def running(plan: Plan, report: Report) -> AsyncIterator[Running]:
         report("starting indexer, API and worker (vLLM loads its model)")
         await asyncio.gather(_serve(plan, up), _work(plan, up))
         yield up
+
+
+def check_ports(ports: Ports) -> None:
+    """Raises AddressInUse for one that another process has."""
+    for name in ports.__struct_fields__:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", getattr(ports, name)))
+            except OSError as fault:
+                raise AddressInUse(
+                    f"127.0.0.1:{getattr(ports, name)}, the {name}'s port: {fault.strerror}; end what uses it "
+                    f"(`tallystick doctor` tells), or choose another with --{name}-port"
+                ) from None
 
 
 def environ_of(plan: Plan) -> dict[str, str]:
