@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from chain.devnet import Devnet, DevnetSettings
+from chain.signing import write_keystore
 from domain.ledger import Ledger
 from receipts.model_manifest import FILE_NAME
 from receipts.settings import ReceiptSettings
@@ -124,6 +125,15 @@ def test_a_damaged_wallet_is_named(house: House, content: bytes, words: str) -> 
     wallet.write_bytes(content)
     with_settings(house, lambda settings: settings | {"wallet": {"keystore": str(wallet)}})
     assert words in refused(house, "changed", "serve", TALLYSTICK_PASSWORD="any")
+
+
+def test_a_wallet_with_another_password_is_named(house: House) -> None:
+    wallet = house.folder / "locked.json"
+    write_keystore(b"\x42" * 32, "the right one", wallet)
+    with_settings(house, lambda settings: settings | {"wallet": {"keystore": str(wallet)}})
+    sentence = refused(house, "changed", "serve", TALLYSTICK_PASSWORD="another")
+    assert f"{wallet}" in sentence
+    assert "password" in sentence
 
 
 def test_a_wallet_whose_password_nobody_gives_says_how_to_give_it(house: House) -> None:

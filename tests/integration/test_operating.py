@@ -5,6 +5,7 @@ import signal
 import msgspec
 import pytest
 
+from tests.integration.books import close_the_books
 from tests.integration.harness import House, tallystick, write_settings
 from tests.worker.lab import until
 from tests.worker.upstream import Upstream
@@ -27,6 +28,8 @@ async def test_a_signal_to_the_whole_process_group_drains_the_worker(
     await house.settled(job_id)
     assert await house.status_of(worker) == 0
     assert "unfinished" not in house.said(worker)
+    await house.evidence(job_id)
+    await close_the_books(house, job_id)
 
 
 def test_a_stake_below_the_least_is_refused_before_anything_is_sent(house: House) -> None:

@@ -69,6 +69,15 @@ def test_all_nodes_away_for_long_is_no_end_either(worlds: Worlds) -> None:
     worlds.live(change(STEADY, outages=8, providers=3, blocks=20, socket=True))
 
 
+@pytest.mark.parametrize("level", ["root", "bloom"])
+def test_where_every_block_is_final_at_once_nothing_is_lost_either(worlds: Worlds, level: str) -> None:
+    """`depth:0`, on a chain that never takes anything back, while nodes fail and processes die."""
+    plan = change(STEADY, finality="depth:0", level=level, crashes=4, crash_early=True, socket=True, show_s=0.01)
+    outcome = worlds.live(change(plan, troubles={"cut": 0.2, "limited": 0.2, "reset": 0.1}, blocks=25, work_s=0.5))
+    assert outcome.reorgs == 0
+    assert outcome.lives > 1
+
+
 def test_tables_that_are_gone_come_back_from_the_ledger_not_from_the_node(worlds: Worlds) -> None:
     """ponder#2257: every change cost a full resync."""
     plan = change(STEADY, ending="tables lost", blocks_before=60, blocks=4, batch_blocks=1, finality="depth:1")
