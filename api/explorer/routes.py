@@ -26,6 +26,7 @@ from api.explorer.parameters import (
     lower,
 )
 from api.explorer.reading import Reader
+from api.explorer.reputation import HANDLERS as REPUTATION
 from api.explorer.search import HANDLERS as SEARCH
 from api.explorer.shapes import (
     AccountOut,
@@ -259,7 +260,7 @@ async def account(address: AddressPath, reader: Given[Reader], as_of: AsOf = Non
 
 HANDLERS: list[Any] = [
     stats, blocks, transactions, transaction, events, jobs, job, receipts, receipt, nodes, node, models, model,
-    accounts, account, *SOUNDNESS, *SEARCH,
+    accounts, account, *SOUNDNESS, *SEARCH, *REPUTATION,
 ]  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """What others may ask of the explorer: keys and filters come in, rows go out, each call at one moment."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -22,6 +22,7 @@ from .filters import (
 )
 from .listing import At, Order, Page, one, page
 from .moments import Moment, Present, moment, present
+from .outcomes import EndingsRow, Outcomes, count_endings, read_outcomes
 from .pasts import Pasts
 from .progress import Progress, read_progress
 from .records import BLOCKS, EVENTS, INTEGRITY, NODE_SAMPLES, PARKED, REORGS, TRANSACTIONS
@@ -200,6 +201,16 @@ class Queries:
         """What a text may name, the best first; of the newest tables, whatever block is asked for."""
         with self._shelf.moment() as cursor:
             return search(cursor, self._names, text, read_progress(cursor).head(), limit)
+
+    def outcomes(self, node: str, window_s: int | None, most: int) -> Outcomes:
+        """How the node's jobs ended in the time before the newest block, None for all time."""
+        with self._looking() as (cursor, at, head):
+            return read_outcomes(cursor, node.lower(), window_s, most, head or read_progress(cursor).head(), at)
+
+    def endings(self, window_s: int | None) -> Sequence[EndingsRow]:
+        """Of all nodes how many of each, in the time before the newest block."""
+        with self._looking() as (cursor, at, _):
+            return count_endings(cursor, window_s, at)
 
     def incidents(self) -> Incidents:
         with self._shelf.moment() as cursor:

@@ -18,6 +18,7 @@ from receipts import oracle, verifying
 from receipts.tokens import tokenizer_in
 from receipts.verification import Verdict, verify_bundle
 from tallystick.cli.options import deployment_option, json_option
+from tallystick.cli.recomputing import recompute
 from tallystick.cli.session import Session, pass_session
 
 MARKS = {True: "[green]passed[/]", False: "[red]failed[/]", None: "[yellow]skipped[/]"}
@@ -43,27 +44,35 @@ class Hash(click.ParamType):
 
 
 @click.command()
-@click.argument("bundle", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("bundle", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--block-hash", type=Hash(), help="A hash you trust of the block that settled it.")
 @click.option("--rpc", "rpc_url", help="Or: a node you trust, which is asked for that hash.")
 @click.option(
     "--tokenizer", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of the model: recounts."
 )
 @click.option("--oracle", "with_oracle", is_flag=True, help="Check the pairing in pure Python too (about a second).")
+@click.option("--reputation", metavar="FILE|URL", help="Instead: recomputes a node's reputation from its evidence.")
 @deployment_option
 @json_option
 @pass_session
 def verify(
-    session: Session, bundle: Path, block_hash: bytes | None, rpc_url: str | None, tokenizer: Path | None,
-    with_oracle: bool, deployment: Path, as_json: bool,
+    session: Session, bundle: Path | None, block_hash: bytes | None, rpc_url: str | None, tokenizer: Path | None,
+    with_oracle: bool, reputation: str | None, deployment: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Checks the evidence BUNDLE of one answer, trusting only DEPLOYMENT and the block hash.
 
-    Exit status: 0 verified, 3 consistent but not anchored (name --block-hash or --rpc), 1 failed, 2 wrong use.
+    Exit status: 0 verified, 3 consistent but not anchored (name --block-hash or --rpc), 1 failed, 2 wrong use. Of a
+    reputation: 0 the same, 1 another than its outcomes say, 2 wrong use.
 
     \b
-    Example:  tallystick verify evidence/1.json --deployment evidence/deployment.json --rpc http://127.0.0.1:8545
+    Examples:  tallystick verify evidence/1.json --deployment evidence/deployment.json --rpc http://127.0.0.1:8545
+               tallystick verify --reputation http://127.0.0.1:8001/explorer/v1/nodes/0x5fbd../reputation?window=7d
     """
+    if (reputation is None) == (bundle is None):
+        raise click.UsageError("give either a BUNDLE or --reputation FILE|URL")
+    if reputation is not None:
+        sys.exit(recompute(session, reputation, as_json))
+    assert bundle is not None
     if block_hash is not None and rpc_url is not None:
         raise click.UsageError("--block-hash and --rpc are two ways to say the same: give one")
     try:

@@ -1,0 +1,118 @@
+"""How the jobs of nodes ended: a node and a window come in, its outcomes go out; or of all nodes, how many of each.
+
+What an outcome is worth to a reputation is said here as a verifier without an index says it from the same figures.
+"""
+
+from collections.abc import Sequence
+
+import duckdb
+from msgspec import Struct
+
+from .aggregates import JOBS, RECEIPTS
+from .listing import At
+from .records import BLOCKS, EVENTS, PARKED
+from .relations import relation
+from .rows import Head, Row
+from .tables import DOCUMENT_OF_RECEIPT
+
+NEVER = 1 << 62
+
+_WORTH = (
+    "CASE WHEN ending <> 'verified' THEN ending WHEN controller = worker THEN 'own' WHEN amount > 0 THEN 'proven' "
+    "ELSE 'unpaid' END"
+)
+_NEWEST_FIRST = "ORDER BY block DESC, log_index DESC NULLS LAST, job_id DESC"
+_WEIGHED = "worth IN ('proven', 'failed', 'unproven', 'lost', 'slashed')"
+
+
+class OutcomeRow(Row):
+    """How one job of a node ended, or that it was slashed, in block `block` at `at`. Amounts are wei."""
+
+    ending: str
+    worth: str
+    at: int
+    block: int
+    job_id: int | None
+    log_index: int | None
+    controller: str | None
+    amount: int
+    claimed_at: int | None
+    answered_at: int | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    started_at: int | None
+    completed_at: int | None
+
+
+class Outcomes(Struct, frozen=True):
+    """The outcomes of a window, newest first, and the head they were read at. Times are Unix seconds."""
+
+    head: Head
+    since: int
+    until: int
+    rows: tuple[OutcomeRow, ...]
+
+
+class EndingsRow(Row):
+    """How many outcomes of one worth a node has in a window."""
+
+    node: str
+    worth: str
+    count: int
+
+
+def read_outcomes(
+    cursor: duckdb.DuckDBPyConnection, node: str, window_s: int | None, most: int, head: Head, at: At | None
+) -> Outcomes:
+    """At most `most` that weigh and `most` that do not, the newest. `cursor` must see one moment."""
+    since, until, first = _window(cursor, window_s, at)
+    found = cursor.execute(
+        f"SELECT ending, {_WORTH} AS worth, ended_at, block, job_id, log_index, controller, amount, claimed_at, "
+        "answered_at, prompt_tokens, completion_tokens, started_at, completed_at "
+        f"FROM ({_endings(at, 'AND {0} = $node')}) "
+        f"QUALIFY row_number() OVER (PARTITION BY {_WEIGHED} {_NEWEST_FIRST}) <= $most {_NEWEST_FIRST}",
+        {"node": node, "first": first, "most": most},
+    )
+    return Outcomes(head, since, until, tuple(OutcomeRow(*values) for values in found.fetchall()))
+
+
+def count_endings(cursor: duckdb.DuckDBPyConnection, window_s: int | None, at: At | None) -> Sequence[EndingsRow]:
+    """Of every node that has any in the window."""
+    *_, first = _window(cursor, window_s, at)
+    found = cursor.execute(
+        f"SELECT worker, {_WORTH} AS worth, count(*) FROM ({_endings(at, '')}) GROUP BY ALL ORDER BY ALL",
+        {"first": first},
+    )
+    return [EndingsRow(*values) for values in found.fetchall()]
+
+
+def _window(cursor: duckdb.DuckDBPyConnection, window_s: int | None, at: At | None) -> tuple[int, int, int]:
+    """Its first and its last second, and its first block: it ends with the newest block, whatever our clock says."""
+    blocks = relation(BLOCKS, at)
+    until = cursor.execute(f"SELECT coalesce(max(epoch_us(timestamp)) // 1000000, 0) FROM {blocks}").fetchall()[0][0]
+    since = 0 if window_s is None else max(0, until - window_s)
+    first = cursor.execute(
+        f"SELECT coalesce(min(number), {NEVER}) FROM {blocks} WHERE timestamp >= make_timestamptz(? * 1000000::BIGINT)",
+        [since],
+    ).fetchall()
+    return since, until, first[0][0]
+
+
+def _endings(at: At | None, of: str) -> str:
+    """A query for all outcomes from block $first on; `of` narrows them to a node, whose column it is given."""
+    receipts, jobs, events, blocks, parked = (relation(each, at) for each in (RECEIPTS, JOBS, EVENTS, BLOCKS, PARKED))
+    return f"""
+SELECT r.worker, r.state AS ending, epoch_us(coalesce(r.settled_at, j.closed_at, r.answered_at)) // 1000000 AS ended_at,
+       r.block, r.job_id, r.log_index, r.controller, coalesce(r.amount, 0) AS amount,
+       epoch_us(j.claimed_at) // 1000000 AS claimed_at, epoch_us(r.answered_at) // 1000000 AS answered_at,
+       d.prompt_tokens, d.completion_tokens, epoch_us(d.started_at) // 1000 AS started_at,
+       epoch_us(d.completed_at) // 1000 AS completed_at
+FROM {receipts} r JOIN {jobs} j USING (job_id) {DOCUMENT_OF_RECEIPT}
+WHERE r.block >= $first {of.format("r.worker")}
+UNION ALL
+SELECT e.address, CASE e.name WHEN 'LeaseExpired' THEN 'lost' ELSE 'slashed' END, epoch_us(b.timestamp) // 1000000,
+       e.block, e.job_id, e.log_index, NULL,
+       CASE e.name WHEN 'NodeSlashed' THEN (e.args ->> 'amount')::HUGEINT ELSE 0 END, NULL, NULL, NULL, NULL, NULL, NULL
+FROM {events} e JOIN {blocks} b ON b.number = e.block
+     ANTI JOIN {parked} p ON p.block = e.block AND p.log_index = e.log_index
+WHERE e.name IN ('LeaseExpired', 'NodeSlashed') AND e.block >= $first {of.format("e.address")}"""
