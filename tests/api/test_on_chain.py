@@ -19,6 +19,8 @@ from tallystick.content import ContentSettings
 from tallystick.listening import serve
 from tallystick.serving import ServeSettings, serving
 from tests.api.chain import until
+from tests.clients.javascript import judged_by_node
+from tests.clients.table import Case
 from tests.network import Network
 from tests.receipts.settled import MODEL_ID, settle
 
@@ -77,6 +79,9 @@ async def test_the_evidence_of_a_real_receipt_is_the_bundle_that_verifies(networ
         assert published.status_code == 201, published.text
         evidence = await api.get(f"/v1/prompts/{job_id}/evidence")
         assert evidence.content == settled.data
+        given = Case(evidence.content, (await api.get("/deployment.json")).content, settled.bundle.block.hash)
+        ((status, *_),) = await asyncio.to_thread(judged_by_node, [given], tmp_path)
+        assert status == 0, "the verifier in JavaScript agrees, by the pins that the API hands out"
         books = (await api.get("/explorer/v1/reconciliation")).json()["data"]
         assert books["balanced"] is True
         assert books["indexed"] == books["contracts"]

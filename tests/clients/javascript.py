@@ -1,10 +1,9 @@
 """Cases in, the verdicts of the verifier in JavaScript out: the file that readers get, run by Node."""
 
-import base64
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +45,19 @@ def install_packages() -> None:
 
 
 def judged_by_node(cases: Iterable[Case], folder: Path) -> list[Line]:
-    lines = [msgspec.json.encode(_given(case)) for case in cases]
-    (folder / "cases.ndjson").write_bytes(b"\n".join(lines))
+    (folder / "cases.ndjson").write_bytes(b"\n".join(_lines(cases)))
     done = run(find_node(), JUDGE, SERVED / "verify.js", folder / "cases.ndjson", timeout_s=240)
     assert done.returncode == 0, done.stderr
     return [msgspec.json.decode(line) for line in done.stdout.splitlines()]
 
 
-def _given(case: Case) -> dict[str, str | None]:
-    bundle, deployment = (base64.b64encode(data).decode() for data in (case.bundle, case.deployment))
-    return {"bundle": bundle, "deployment": deployment, "block_hash": case.block_hash}
+def _lines(cases: Iterable[Case]) -> Iterator[bytes]:
+    """Most cases are judged by the pins of the case before them, which are not written again."""
+    last = None
+    for case in cases:
+        given = {"bundle": case.bundle, "block_hash": case.block_hash}
+        yield msgspec.json.encode(given if case.deployment == last else {**given, "deployment": case.deployment})
+        last = case.deployment
 
 
 def run(*command: str | Path, timeout_s: int = 60, folder: Path | None = None) -> "subprocess.CompletedProcess[str]":

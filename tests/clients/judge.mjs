@@ -1,4 +1,7 @@
-/** The verifier's file and a file of cases (a JSON value a line) come as arguments, a verdict a line goes out. */
+/**
+ * The verifier's file and a file of cases (a JSON value a line) come as arguments, a verdict a line goes out. A case
+ * without a deployment is judged by that of the case before it.
+ */
 
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -8,17 +11,12 @@ const { BadDeployment, parseDeployment, verifyBundle } = await import(pathToFile
 
 const bytes = (text) => Uint8Array.from(Buffer.from(text, "base64"));
 
-const pins = new Map();
-
-/** Most cases are judged by the same pins. */
-function pinsIn(deployment) {
-  if (!pins.has(deployment)) pins.set(deployment, parseDeployment(bytes(deployment)));
-  return pins.get(deployment);
-}
+let pins;
 
 async function judge({ bundle, deployment, block_hash: blockHash }) {
+  if (deployment) pins = parseDeployment(bytes(deployment));
   try {
-    const { exitCode, steps } = await verifyBundle(bytes(bundle), await pinsIn(deployment), { blockHash });
+    const { exitCode, steps } = await verifyBundle(bytes(bundle), await pins, { blockHash });
     return [exitCode, ...steps.map(({ name, state, detail }) => [name, state, detail])];
   } catch (fault) {
     if (fault instanceof BadDeployment) return [2, ["deployment", "failed", fault.message]];

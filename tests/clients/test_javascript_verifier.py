@@ -2,6 +2,7 @@
 
 import filecmp
 import gzip
+import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from receipts.checks import CHECKS
 from receipts.deployment import BadDeployment, parse
 from receipts.verification import verify_bundle
-from tests.clients.javascript import PACKAGE, SERVED, Line, find_node, install_packages, judged_by_node, run
+from tests.clients.javascript import PACKAGE, ROOT, SERVED, Line, find_node, install_packages, judged_by_node, run
 from tests.clients.table import ANCHOR, PINS_DATA, Case, cases, characters
 from tests.receipts.bundles import BUNDLE, DATA
 from tests.receipts.settled import STORED
@@ -101,6 +103,18 @@ def test_its_types_hold() -> None:
     install_packages()
     done = run(find_node(), "node_modules/typescript/bin/tsc", folder=PACKAGE)
     assert done.returncode == 0, done.stdout
+
+
+def test_its_sources_are_formatted() -> None:
+    install_packages()
+    done = run(find_node(), "node_modules/prettier/bin/prettier.cjs", "--check", ".", folder=PACKAGE)
+    assert done.returncode == 0, done.stderr
+
+
+def test_its_steps_are_those_of_python_and_of_the_page_about_them(tmp_path: Path) -> None:
+    ((_, *steps),) = judged_by_node([Case(DATA)], tmp_path)
+    steps_told = re.findall(r"^\| `([a-z]+)` \|", (ROOT / "docs/verify.md").read_text(), re.MULTILINE)
+    assert [name for name, *_ in steps] == ["encoding", *CHECKS] == steps_told
 
 
 def commands() -> Iterator[tuple[tuple[str | Path, ...], int, str]]:

@@ -1,4 +1,6 @@
-/** The sources in, the one file that the explorer serves out: `node build.js [FOLDER]` writes verify.js and verify.css. */
+/**
+ * The sources in, the one file that the explorer serves out: `node build.js [FOLDER]` writes verify.js and verify.css.
+ */
 
 import { build } from "esbuild";
 import { readFile } from "node:fs/promises";

@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** An evidence bundle and the verifier's own pins in, a line a step and an exit status out: the same as the Python command's. */
+/**
+ * An evidence bundle and the verifier's own pins in, a line a step and an exit status out: the same as the Python
+ * command's.
+ */
 
 import { readFile, stat } from "node:fs/promises";
 import { parseArgs } from "node:util";
@@ -71,17 +74,22 @@ function parsed(args) {
 /** @param {string} path */
 async function read(path) {
   try {
-    if ((await stat(path)).size > BUNDLE_BYTES_MAX) throw new WrongUse(`${path} has more than ${BUNDLE_BYTES_MAX} bytes`);
+    if ((await stat(path)).size > BUNDLE_BYTES_MAX)
+      throw new WrongUse(`${path} has more than ${BUNDLE_BYTES_MAX} bytes`);
     return await readFile(path);
   } catch (fault) {
     throw fault instanceof WrongUse ? fault : new WrongUse(`${path} cannot be read: ${fault}`);
   }
 }
 
-/** A function that asks the node at `url` for the hash of a block; the node must be on the deployment's chain. @param {string} url @param {Deployment} deployment */
+/**
+ * A function that asks the node at `url` for the hash of a block; the node must be on the deployment's chain.
+ * @param {string} url @param {Deployment} deployment
+ */
 async function asking(url, deployment) {
   const chainId = BigInt(String(await ask(url, "eth_chainId")));
-  if (chainId !== deployment.chainId) throw new WrongUse(`${url} is on chain ${chainId}, the deployment is on chain ${deployment.chainId}`);
+  if (chainId !== deployment.chainId)
+    throw new WrongUse(`${url} is on chain ${chainId}, the deployment is on chain ${deployment.chainId}`);
   /** @param {bigint} number */
   return async (number) => {
     const block = await ask(url, "eth_getBlockByNumber", `0x${number.toString(16)}`, false);

@@ -20,8 +20,14 @@ export function mount(section) {
   const evidence = new Source("evidence bundle", section.dataset.evidence);
   const pins = new Source("deployment file", section.dataset.deployment);
   const hash = element("input", {
-    class: "verify-hash", type: "text", name: "block-hash", pattern: HASH, placeholder: "0x…",
-    title: "0x and 64 hex digits", autocomplete: "off", spellcheck: "false",
+    class: "verify-hash",
+    type: "text",
+    name: "block-hash",
+    pattern: HASH,
+    placeholder: "0x…",
+    title: "0x and 64 hex digits",
+    autocomplete: "off",
+    spellcheck: "false",
   });
   const button = element("button", { class: "verify-button", type: "submit" }, "Verify in this browser");
   const form = element("form", { class: "verify-form" }, ...fields(evidence, pins, hash), button);
@@ -51,7 +57,9 @@ function fields(evidence, pins, hash) {
     "deployment.json says which chain, contracts and circuit to trust. The one used unless you choose comes from this site.",
   );
   const bundle = field("Evidence bundle", chooser(evidence), "The file that the link “Evidence” of a receipt saves.");
-  const asked = pins.url ? element("details", { class: "verify-own" }, element("summary", {}, "Use my own pins"), own) : own;
+  const asked = pins.url
+    ? element("details", { class: "verify-own" }, element("summary", {}, "Use my own pins"), own)
+    : own;
   return evidence.url ? [anchor, asked] : [bundle, anchor, asked];
 }
 
@@ -72,7 +80,10 @@ function chooser(source) {
   return input;
 }
 
-/** @param {Source} evidence @param {Source} pins @param {string | null} blockHash @param {StepList} steps @param {HTMLElement} outcome */
+/**
+ * @param {Source} evidence @param {Source} pins @param {string | null} blockHash @param {StepList} steps
+ * @param {HTMLElement} outcome
+ */
 async function check(evidence, pins, blockHash, steps, outcome) {
   steps.begin();
   say(outcome, "running", "Checking");

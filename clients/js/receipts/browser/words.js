@@ -10,10 +10,16 @@ export const STEP_WORDS = {
   content: { title: "Content", meaning: "Prompt, answer and model hash to the names that the receipt gives them." },
   tokens: { title: "Token counts", meaning: "The counts are those of the tokens listed, within what was asked for." },
   signature: { title: "Signature", meaning: "The worker signed this receipt." },
-  commitment: { title: "Commitment", meaning: "Digests, counts, times and salt give the number that the proof is about." },
+  commitment: {
+    title: "Commitment",
+    meaning: "Digests, counts, times and salt give the number that the proof is about.",
+  },
   proof: { title: "Proof", meaning: "The zero-knowledge proof holds for job, terms, amount and commitment." },
   terms: { title: "Price", meaning: "The amount paid is what these tokens cost at the job's prices." },
-  settlement: { title: "Settlement", meaning: "The contract accepted this very receipt in a transaction of the block." },
+  settlement: {
+    title: "Settlement",
+    meaning: "The contract accepted this very receipt in a transaction of the block.",
+  },
   anchor: { title: "Anchor", meaning: "The block is the one whose hash you gave." },
 };
 
@@ -35,7 +41,8 @@ const NOT_SHOWN =
 export function tell({ outcome, steps }, tookMs) {
   const took = `Checked in this browser in ${Math.round(tookMs)} ms.`;
   if (outcome === "verified") {
-    const text = "Every step holds, and the block is the one whose hash you gave: this receipt was accepted and paid on chain.";
+    const text =
+      "Every step holds, and the block is the one whose hash you gave: this receipt was accepted and paid on chain.";
     return { title: "Verified", lines: [text, NOT_SHOWN, took] };
   }
   if (outcome === "consistent") {
@@ -46,5 +53,8 @@ export function tell({ outcome, steps }, tookMs) {
   }
   const failed = steps.at(-1);
   const title = STEP_WORDS[failed?.name ?? ""]?.title ?? failed?.name;
-  return { title: `Failed at step “${title}”`, lines: [`Found: ${failed?.detail}.`, "Do not rely on this receipt.", took] };
+  return {
+    title: `Failed at step “${title}”`,
+    lines: [`Found: ${failed?.detail}.`, "Do not rely on this receipt.", took],
+  };
 }

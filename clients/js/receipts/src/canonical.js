@@ -20,7 +20,10 @@ export function encode(json) {
   if (typeof json === "number") return encodeFloat(json);
   if (Array.isArray(json)) return `[${json.map(encode).join(",")}]`;
   if (json instanceof Fields) {
-    return `{${[...json].sort(byName).map(([name, value]) => `${encodeText(name)}:${encode(value)}`).join(",")}}`;
+    return `{${[...json]
+      .sort(byName)
+      .map(([name, value]) => `${encodeText(name)}:${encode(value)}`)
+      .join(",")}}`;
   }
   return String(json);
 }

@@ -29,6 +29,9 @@ import { cidOf, namesFile } from "./unixfs.js";
  * @property {() => Promise<void>} pause
  */
 
+/** @type {WeakMap<Deployment, import("./groth16.js").VerifyingKey>} */
+const pinned = new WeakMap();
+
 export class Refused extends Error {}
 
 /** A step lacks what it needs, and says so. */
@@ -52,7 +55,10 @@ async function checkContent({ bundle }) {
   return "prompt, response and model manifest hash to their names";
 }
 
-/** The counts are those of the tokens listed; no tokenizer is at hand here to count them again. @param {Case} given @returns {never} */
+/**
+ * The counts are those of the tokens listed; no tokenizer is at hand here to count them again.
+ * @param {Case} given @returns {never}
+ */
 function checkTokens({ bundle: { prompt, receipt } }) {
   same("completion_tokens", receipt.completion_tokens, BigInt(receipt.completion_ids.length));
   same("units", receipt.units, receipt.prompt_tokens + receipt.completion_tokens);
@@ -69,7 +75,8 @@ function checkSignature({ bundle: { receipt } }) {
   if (receipt.signature.key_id !== signer) {
     throw new Refused(`the signature is by ${signer}, but names ${receipt.signature.key_id}`);
   }
-  if (receipt.provider !== signer) throw new Refused(`the signature is by ${signer}, but the receipt is of ${receipt.provider}`);
+  if (receipt.provider !== signer)
+    throw new Refused(`the signature is by ${signer}, but the receipt is of ${receipt.provider}`);
   return `signed by ${receipt.provider}`;
 }
 
@@ -94,7 +101,7 @@ async function checkCommitment({ bundle }) {
 
 /** The proof holds for the receipt's public inputs under the pinned key. @param {Case} given */
 async function checkProof({ bundle: { receipt }, deployment, pause }) {
-  const key = parseVerifyingKey(deployment.verifyingKey);
+  const key = pinnedKey(deployment);
   await pause();
   const proof = decodeProof(receipt.proof);
   const inputs = {
@@ -175,10 +182,19 @@ export const CHECKS = {
   anchor: checkAnchor,
 };
 
+/** The deployment's key; to check its points takes as long as to check a proof. @param {Deployment} deployment */
+function pinnedKey(deployment) {
+  const key = pinned.get(deployment) ?? parseVerifyingKey(deployment.verifyingKey);
+  pinned.set(deployment, key);
+  return key;
+}
+
 /** @param {string} what @param {Uint8Array} data @param {string} named */
 async function requireName(what, data, named) {
   if (await namesFile(cid.parse(named), data)) return;
-  throw new Refused(`the ${what} of ${data.length} bytes is ${cid.format(await cidOf(data))}, the receipt names ${named}`);
+  throw new Refused(
+    `the ${what} of ${data.length} bytes is ${cid.format(await cidOf(data))}, the receipt names ${named}`,
+  );
 }
 
 /** @template {string | bigint} T @param {string} name @param {T} stated @param {T} found */

@@ -96,7 +96,10 @@ function toBase58(data) {
   return "1".repeat(zeros < 0 ? data.length : zeros) + letters;
 }
 
-/** Bits beyond the last whole byte are dropped: writing the identifier again shows whether they were zero. @param {string} text */
+/**
+ * Bits beyond the last whole byte are dropped: writing the identifier again shows whether they were zero.
+ * @param {string} text
+ */
 function fromBase32(text) {
   const data = [];
   let bits = 0;
@@ -116,7 +119,7 @@ function toBase32(data) {
   let held = 0;
   for (const byte of data) {
     held = ((held << 8) | byte) & 0xfff;
-    for (bits += 8; bits >= 5; ) letters += BASE32.charAt((held >> (bits -= 5)) & 31);
+    for (bits += 8; bits >= 5;) letters += BASE32.charAt((held >> (bits -= 5)) & 31);
   }
   return bits ? letters + BASE32.charAt((held << (5 - bits)) & 31) : letters;
 }

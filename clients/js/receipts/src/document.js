@@ -2,7 +2,21 @@
 
 import { encode } from "./canonical.js";
 import { Fields } from "./json.js";
-import { address, count, decimal, float, integer, listOf, matching, nullable, oneOf, struct, text, tokens, word } from "./shapes.js";
+import {
+  address,
+  count,
+  decimal,
+  float,
+  integer,
+  listOf,
+  matching,
+  nullable,
+  oneOf,
+  struct,
+  text,
+  tokens,
+  word,
+} from "./shapes.js";
 
 /** @template T @typedef {import("./shapes.js").Reader<T>} Reader */
 /** @typedef {import("./shapes.js").Read<typeof readFields> & { signedText: string }} Receipt */

@@ -1,4 +1,7 @@
-/** Bytes in, the evidence bundle out: a receipt with all that it speaks of, and the way from a block's hash to its settlement. */
+/**
+ * Bytes in, the evidence bundle out: a receipt with all that it speaks of, and the way from a block's hash to its
+ * settlement.
+ */
 
 import { equal, fromHex, fromText, toText } from "./bytes.js";
 import { NotCanonical, decode } from "./canonical.js";
@@ -39,7 +42,8 @@ export function bytesIn({ encoding, data }) {
   if (encoding === "utf-8") return fromText(data);
   if (!BASE64.test(data)) throw new NotCanonical("a payload that says it is base64 is not");
   const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
-  if (btoa(atob(data)) !== data || isText(bytes)) throw new NotCanonical("a payload is not in the form that its bytes have");
+  if (btoa(atob(data)) !== data || isText(bytes))
+    throw new NotCanonical("a payload is not in the form that its bytes have");
   return bytes;
 }
 

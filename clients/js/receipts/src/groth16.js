@@ -36,7 +36,8 @@ export class NotAPoint extends Error {}
 /** The key's points, from JSON as snarkjs writes it: real parts first, affine. @param {Json} json */
 export function parseVerifyingKey(json) {
   const key = readKey(json, "verifying key");
-  if (key.nPublic !== BigInt(PUBLIC_INPUTS)) throw new Error(`the key is for ${key.nPublic} inputs, not ${PUBLIC_INPUTS}`);
+  if (key.nPublic !== BigInt(PUBLIC_INPUTS))
+    throw new Error(`the key is for ${key.nPublic} inputs, not ${PUBLIC_INPUTS}`);
   return {
     alpha: affineG1(key.vk_alpha_1, "alpha"),
     beta: affineG2(key.vk_beta_2, "beta"),
@@ -46,7 +47,10 @@ export function parseVerifyingKey(json) {
   };
 }
 
-/** The proof in the eight words that the contract takes: imaginary parts first. @param {string[]} words @returns {Proof} */
+/**
+ * The proof in the eight words that the contract takes: imaginary parts first.
+ * @param {string[]} words @returns {Proof}
+ */
 export function decodeProof(words) {
   const [ax = 0n, ay = 0n, xi = 0n, xr = 0n, yi = 0n, yr = 0n, cx = 0n, cy = 0n] = words.map(BigInt);
   return {
@@ -64,10 +68,16 @@ export function decodeProof(words) {
 export async function verify(key, proof, inputs, pause) {
   const words = Object.entries(inputs).map(([name, value]) => requireField(value, name));
   const [one, ...others] = key.inputs;
-  if (!one || others.length !== words.length) throw new Error(`the key takes ${others.length} inputs, not ${words.length}`);
+  if (!one || others.length !== words.length)
+    throw new Error(`the key takes ${others.length} inputs, not ${words.length}`);
   const known = others.reduce((sum, point, at) => sum.add(point.multiplyUnsafe(words[at] ?? 0n)), one);
   /** @type {[G1, G2][]} */
-  const pairs = [[proof.a.negate(), proof.b], [key.alpha, key.beta], [known, key.gamma], [proof.c, key.delta]];
+  const pairs = [
+    [proof.a.negate(), proof.b],
+    [key.alpha, key.beta],
+    [known, key.gamma],
+    [proof.c, key.delta],
+  ];
   let product = Fp12.ONE;
   for (const [inG1, inG2] of pairs) {
     product = Fp12.mul(product, bn254.pairing(inG1, inG2, false));
@@ -114,8 +124,10 @@ function valid(make, name) {
 
 /** @param {bigint[]} coordinates @param {string} name */
 function requireReduced(coordinates, name) {
-  if (coordinates.every((each) => each === 0n)) throw new NotAPoint(`${name} is the point at infinity, which no honest prover makes`);
+  if (coordinates.every((each) => each === 0n))
+    throw new NotAPoint(`${name} is the point at infinity, which no honest prover makes`);
   for (const each of coordinates) {
-    if (each >= Fp.ORDER) throw new NotAPoint(`${name} has the coordinate ${each}, which is not below the base field's modulus`);
+    if (each >= Fp.ORDER)
+      throw new NotAPoint(`${name} has the coordinate ${each}, which is not below the base field's modulus`);
   }
 }

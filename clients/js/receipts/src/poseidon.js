@@ -32,9 +32,13 @@ export function poseidon(inputs) {
   return state[0] ?? 0n;
 }
 
-/** Other hashes would take a value modulo the field and let two values share a commitment. @param {bigint} value @param {string} name */
+/**
+ * Other hashes would take a value modulo the field and let two values share a commitment.
+ * @param {bigint} value @param {string} name
+ */
 export function requireField(value, name) {
-  if (value < 0n || value >= FIELD) throw new Error(`${name} is ${value}: it must be from 0 to the field's modulus less one`);
+  if (value < 0n || value >= FIELD)
+    throw new Error(`${name} is ${value}: it must be from 0 to the field's modulus less one`);
   return value;
 }
 
@@ -54,7 +58,8 @@ function parameters(width) {
 /** @param {number} width @returns {Parameters} */
 function draw(width) {
   const partialRounds = PARTIAL_ROUNDS[width - 2];
-  if (partialRounds === undefined) throw new Error(`Poseidon takes 1 to ${PARTIAL_ROUNDS.length} inputs, not ${width - 1}`);
+  if (partialRounds === undefined)
+    throw new Error(`Poseidon takes 1 to ${PARTIAL_ROUNDS.length} inputs, not ${width - 1}`);
   const nextWord = grainWords(width, partialRounds);
   const constants = [];
   while (constants.length < width * (FULL_ROUNDS + partialRounds)) {
@@ -64,7 +69,10 @@ function draw(width) {
   return { partialRounds, constants, matrix: cauchy(nextWord, width) };
 }
 
-/** The matrix of 1 / (x + y), whose x and y are the next distinct words; unlike constants they are reduced. @param {() => bigint} nextWord @param {number} width */
+/**
+ * The matrix of 1 / (x + y), whose x and y are the next distinct words; unlike constants they are reduced.
+ * @param {() => bigint} nextWord @param {number} width
+ */
 function cauchy(nextWord, width) {
   /** @type {bigint[]} */
   let points = [];
@@ -107,7 +115,14 @@ function grainWords(width, partialRounds) {
  * @param {number} width @param {number} partialRounds
  */
 function grainBits(width, partialRounds) {
-  const sizes = [[1, 2], [0, 4], [FIELD_BITS, 12], [width, 12], [FULL_ROUNDS, 10], [partialRounds, 10]];
+  const sizes = [
+    [1, 2],
+    [0, 4],
+    [FIELD_BITS, 12],
+    [width, 12],
+    [FULL_ROUNDS, 10],
+    [partialRounds, 10],
+  ];
   const opening = sizes.map(([value = 0, bits = 0]) => value.toString(2).padStart(bits, "0")).join("");
   const register = Uint8Array.from(opening.padEnd(GRAIN_BITS, "1"), Number);
   let first = 0;

@@ -88,5 +88,6 @@ function requireStops(stops) {
 
 /** @param {string[]} texts */
 function requireWhole(texts) {
-  if (!texts.every((each) => each.isWellFormed())) throw new BadRequest("the request escapes half a character (a lone surrogate)");
+  if (!texts.every((each) => each.isWellFormed()))
+    throw new BadRequest("the request escapes half a character (a lone surrogate)");
 }

@@ -57,7 +57,10 @@ function integerBytes(number) {
   return Uint8Array.from(data);
 }
 
-/** @param {Uint8Array} data @param {number} start @param {number} limit @param {number} depth @returns {{ item: Item, end: number }} */
+/**
+ * @param {Uint8Array} data @param {number} start @param {number} limit @param {number} depth
+ * @returns {{ item: Item, end: number }}
+ */
 function itemAt(data, start, limit, depth) {
   const first = data[start];
   if (start >= limit || first === undefined) throw new BadRlp(`RLP ends at byte ${limit} where an item should begin`);
@@ -75,7 +78,7 @@ function itemAt(data, start, limit, depth) {
 function itemsIn(data, begin, end, depth) {
   if (depth > DEPTH_MAX) throw new BadRlp(`RLP lists are nested deeper than ${DEPTH_MAX}`);
   const items = [];
-  for (let at = begin; at < end; ) {
+  for (let at = begin; at < end;) {
     const part = itemAt(data, at, end, depth);
     items.push(part.item);
     at = part.end;
@@ -83,7 +86,10 @@ function itemsIn(data, begin, end, depth) {
   return items;
 }
 
-/** Where the payload of the text or list that begins at `start` begins and ends. @param {Uint8Array} data @param {number} start @param {number} limit @param {number} offset */
+/**
+ * Where the payload of the text or list that begins at `start` begins and ends.
+ * @param {Uint8Array} data @param {number} start @param {number} limit @param {number} offset
+ */
 function payloadAt(data, start, limit, offset) {
   let length = /** @type {number} */ (data[start]) - offset;
   let begin = start + 1;

@@ -1,4 +1,6 @@
-/** A transaction's receipt as its trie holds it in, the coordinator's word that a job was settled out; read strictly. */
+/**
+ * A transaction's receipt as its trie holds it in, the coordinator's word that a job was settled out; read strictly.
+ */
 
 import { equal, fromText, joined, toHex, toNumber, toText, toWord } from "./bytes.js";
 import { keccak256 } from "./digest.js";
@@ -8,7 +10,9 @@ import * as rlp from "./rlp.js";
 /** @typedef {{ address: Uint8Array, topics: Uint8Array[], data: Uint8Array }} Log */
 
 const TOPIC = keccak256(
-  fromText("ReceiptAccepted(uint256,address,uint256,string,string,string,string,uint256,uint256,uint256,uint256,uint256)"),
+  fromText(
+    "ReceiptAccepted(uint256,address,uint256,string,string,string,string,uint256,uint256,uint256,uint256,uint256)",
+  ),
 );
 const RECEIPT_TYPES = { from: 1, to: 4 };
 const STATUS_SUCCESS = Uint8Array.of(1);
@@ -21,12 +25,16 @@ const NUMBERS = 5;
 
 export class BadReceipt extends Error {}
 
-/** The logs of a successful transaction's receipt, with or without a type in front (EIP-2718). @param {Uint8Array} encoded @returns {Log[]} */
+/**
+ * The logs of a successful transaction's receipt, with or without a type in front (EIP-2718).
+ * @param {Uint8Array} encoded @returns {Log[]}
+ */
 export function logsOf(encoded) {
   const kind = encoded[0] ?? 0;
   const typed = kind >= RECEIPT_TYPES.from && kind <= RECEIPT_TYPES.to;
   const item = rlp.decode(typed ? encoded.subarray(1) : encoded);
-  if (!Array.isArray(item) || item.length !== 4) throw new BadReceipt("a receipt has four parts: status, gas, bloom and logs");
+  if (!Array.isArray(item) || item.length !== 4)
+    throw new BadReceipt("a receipt has four parts: status, gas, bloom and logs");
   const [status, gas, bloom, logs] = /** @type {[Item, Item, Item, Item]} */ (item);
   rlp.decodeInteger(gas);
   if (Array.isArray(status) || !equal(status, STATUS_SUCCESS)) throw new BadReceipt("the transaction did not succeed");
@@ -36,13 +44,17 @@ export function logsOf(encoded) {
   return logs.map(readLog);
 }
 
-/** The event ReceiptAccepted in the log; throws for another event or for data in any but the ABI's one encoding. @param {Log} log */
+/**
+ * The event ReceiptAccepted in the log; throws for another event or for data in any but the ABI's one encoding.
+ * @param {Log} log
+ */
 export function readAccepted({ topics, data }) {
   const [event, jobId, worker, jobKey] = topics;
   if (topics.length !== TOPICS_MAX || !event || !jobId || !worker || !jobKey || !equal(event, TOPIC)) {
     throw new BadReceipt("the log is not the event ReceiptAccepted");
   }
-  if (worker.subarray(0, WORD - ADDRESS_BYTES).some(Boolean)) throw new BadReceipt(`topic ${toHex(worker)} is no address`);
+  if (worker.subarray(0, WORD - ADDRESS_BYTES).some(Boolean))
+    throw new BadReceipt(`topic ${toHex(worker)} is no address`);
   const texts = Array.from({ length: TEXTS }, (_, index) => textAt(data, index));
   const numbers = Array.from({ length: NUMBERS }, (_, index) => numberAt(data, (TEXTS + index) * WORD));
   if (!equal(encoded(texts, numbers), data)) throw new BadReceipt("the event's data is not as the ABI encodes it");
@@ -58,10 +70,13 @@ export function readAccepted({ topics, data }) {
 
 /** @param {Item} item @returns {Log} */
 function readLog(item) {
-  if (!Array.isArray(item) || item.length !== 3) throw new BadReceipt("a log has three parts: address, topics and data");
+  if (!Array.isArray(item) || item.length !== 3)
+    throw new BadReceipt("a log has three parts: address, topics and data");
   const [address, topics, data] = /** @type {[Item, Item, Item]} */ (item);
-  if (!isBytes(address, ADDRESS_BYTES) || Array.isArray(data)) throw new BadReceipt("a log has an address of 20 bytes, and data");
-  if (!Array.isArray(topics) || topics.length > TOPICS_MAX) throw new BadReceipt(`a log has at most ${TOPICS_MAX} topics`);
+  if (!isBytes(address, ADDRESS_BYTES) || Array.isArray(data))
+    throw new BadReceipt("a log has an address of 20 bytes, and data");
+  if (!Array.isArray(topics) || topics.length > TOPICS_MAX)
+    throw new BadReceipt(`a log has at most ${TOPICS_MAX} topics`);
   return { address, topics: topics.map(readTopic), data };
 }
 
@@ -78,14 +93,16 @@ function isBytes(item, length) {
 
 /** @param {Uint8Array} data @param {number} at */
 function numberAt(data, at) {
-  if (at + WORD > data.length) throw new BadReceipt(`the event's data of ${data.length} bytes ends before the number at ${at}`);
+  if (at + WORD > data.length)
+    throw new BadReceipt(`the event's data of ${data.length} bytes ends before the number at ${at}`);
   return toNumber(data.subarray(at, at + WORD));
 }
 
 /** A number that is the place or the length of something within `data`. @param {Uint8Array} data @param {number} at */
 function extentAt(data, at) {
   const number = numberAt(data, at);
-  if (number > BigInt(data.length)) throw new BadReceipt(`the event's data of ${data.length} bytes ends before its text`);
+  if (number > BigInt(data.length))
+    throw new BadReceipt(`the event's data of ${data.length} bytes ends before its text`);
   return Number(number);
 }
 
@@ -97,7 +114,10 @@ function textAt(data, index) {
   return data.subarray(at + WORD, end);
 }
 
-/** As the ABI lays them out: heads first, then the texts in order, padded. @param {Uint8Array[]} texts @param {bigint[]} numbers */
+/**
+ * As the ABI lays them out: heads first, then the texts in order, padded.
+ * @param {Uint8Array[]} texts @param {bigint[]} numbers
+ */
 function encoded(texts, numbers) {
   let at = (texts.length + numbers.length) * WORD;
   const heads = [];

@@ -1,4 +1,7 @@
-/** A message and its EIP-191 signature in, the address of whoever signed it out; only signatures of the low form are read. */
+/**
+ * A message and its EIP-191 signature in, the address of whoever signed it out; only signatures of the low form are
+ * read.
+ */
 
 import { weierstrass } from "@noble/curves/abstract/weierstrass.js";
 import { fromHex, fromText, joined, toHex, toNumber } from "./bytes.js";
@@ -30,7 +33,10 @@ export function signerOf(message, signature) {
   return addressOf(recovered(toNumber(messageDigest(message)), r, s, v - EVEN_Y, data.subarray(0, 32)));
 }
 
-/** The public key Q = (s R - e G) / r, where R is the point with the abscissa r. @param {bigint} digest @param {bigint} r @param {bigint} s @param {number} parity @param {Uint8Array} abscissa */
+/**
+ * The public key Q = (s R - e G) / r, where R is the point with the abscissa r.
+ * @param {bigint} digest @param {bigint} r @param {bigint} s @param {number} parity @param {Uint8Array} abscissa
+ */
 function recovered(digest, r, s, parity, abscissa) {
   try {
     const point = Point.fromBytes(joined([Uint8Array.of(2 + parity), abscissa]));

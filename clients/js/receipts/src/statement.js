@@ -22,7 +22,11 @@ const LIMB_BITS = 128n;
  * @property {bigint} salt
  */
 
-/** keccak256 of the five words, less its low byte, which makes it a field element. @param {bigint} chainId @param {string} coordinator @param {bigint} jobId @param {string} worker @param {string} responseCid */
+/**
+ * keccak256 of the five words, less its low byte, which makes it a field element.
+ * @param {bigint} chainId @param {string} coordinator @param {bigint} jobId @param {string} worker
+ * @param {string} responseCid
+ */
 export function jobKey(chainId, coordinator, jobId, worker, responseCid) {
   requireBits(chainId, WORD_BITS, "chain_id");
   requireBits(jobId, WORD_BITS, "job_id");
@@ -30,7 +34,10 @@ export function jobKey(chainId, coordinator, jobId, worker, responseCid) {
   return toNumber(keccak256(joined([...numbers.map(toWord), keccak256(fromText(responseCid))]))) >> 8n;
 }
 
-/** Poseidon over tag, job and private part: it binds to all and shows nothing. @param {PrivatePart} part @param {bigint} key */
+/**
+ * Poseidon over tag, job and private part: it binds to all and shows nothing.
+ * @param {PrivatePart} part @param {bigint} key
+ */
 export function commitment(part, key) {
   const duration = part.completedAt - part.startedAt;
   requireBits(part.promptTokens, TOKENS_BITS, "prompt_tokens");
@@ -67,5 +74,6 @@ function low(number, bits) {
 
 /** @param {bigint} value @param {bigint} bits @param {string} name */
 function requireBits(value, bits, name) {
-  if (value < 0n || value >= 1n << bits) throw new Error(`${name} is ${value}: it must be at least 0 and below 2^${bits}`);
+  if (value < 0n || value >= 1n << bits)
+    throw new Error(`${name} is ${value}: it must be at least 0 and below 2^${bits}`);
 }

@@ -12,14 +12,18 @@ const BRANCH_ITEMS = 17;
 
 export class ProofRefused extends Error {}
 
-/** The value that `proof` shows for `key` under `root`; throws for anything short of that, or beyond it. @param {Uint8Array} root @param {Uint8Array} key @param {Uint8Array[]} proof */
+/**
+ * The value that `proof` shows for `key` under `root`; throws for anything short of that, or beyond it.
+ * @param {Uint8Array} root @param {Uint8Array} key @param {Uint8Array[]} proof
+ */
 export function verifyProof(root, key, proof) {
   const remaining = [...proof];
   /** @param {Uint8Array} digest */
   const fetch = (digest) => {
     const node = remaining.shift();
     if (node === undefined) throw new ProofRefused(`the proof lacks the node ${toHex(digest)}`);
-    if (!equal(keccak256(node), digest)) throw new ProofRefused(`a node does not hash to ${toHex(digest)}, as its parent names it`);
+    if (!equal(keccak256(node), digest))
+      throw new ProofRefused(`a node does not hash to ${toHex(digest)}, as its parent names it`);
     if (node.length < HASH_BYTES && !equal(digest, root)) {
       throw new ProofRefused(`node ${toHex(node)} is short enough to stand in its parent, yet is named by hash`);
     }
@@ -30,7 +34,10 @@ export function verifyProof(root, key, proof) {
   return value;
 }
 
-/** Descends along `path`, asking for each node named by hash. @param {Item} node @param {string} path @param {(digest: Uint8Array) => Item} fetch */
+/**
+ * Descends along `path`, asking for each node named by hash.
+ * @param {Item} node @param {string} path @param {(digest: Uint8Array) => Item} fetch
+ */
 function walk(node, path, fetch) {
   for (;;) {
     const { item, rest } = step(node, path);
@@ -43,7 +50,10 @@ function walk(node, path, fetch) {
   }
 }
 
-/** The next item on the way and the path left, null where the item is the value. @param {Item} node @param {string} path @returns {{ item: Item, rest: string | null }} */
+/**
+ * The next item on the way and the path left, null where the item is the value.
+ * @param {Item} node @param {string} path @returns {{ item: Item, rest: string | null }}
+ */
 function step(node, path) {
   if (!Array.isArray(node)) throw new ProofRefused("a node is no list");
   if (node.length === BRANCH_ITEMS) {

@@ -10,7 +10,10 @@ const CHUNK_BYTES = 262_144;
 const LINKS_MAX = 174;
 const FILE = Uint8Array.of(0x08, 0x02);
 
-/** Whether `cid` is a name that `ipfs add` gives these bytes, with leaves of either kind. @param {Cid} cid @param {Uint8Array} data */
+/**
+ * Whether `cid` is a name that `ipfs add` gives these bytes, with leaves of either kind.
+ * @param {Cid} cid @param {Uint8Array} data
+ */
 export async function namesFile(cid, data) {
   if (cid.codec === RAW) return same(cid, await nameBlock(data, cid.version, RAW));
   return same(cid, await cidOf(data, cid.version, false)) || same(cid, await cidOf(data, cid.version, true));

@@ -18,7 +18,7 @@ import { decodeBundle } from "./evidence.js";
  * @typedef {object} Options
  * @property {string | null} [blockHash] the hash of the settling block, from a source that the verifier trusts
  * @property {((number: bigint) => Promise<string | null>) | null} [blockHashAt] asks the chain for the hash of a block
- * @property {() => Promise<void>} [pause] lets others work, where a page must stay smooth: between steps and within the proof
+ * @property {() => Promise<void>} [pause] lets others work, where a page must stay smooth: at steps, within the proof
  * @property {(name: string) => void} [onStart] told before each step
  * @property {(step: Step) => void} [onStep] told after each step
  */
@@ -29,7 +29,13 @@ const EXIT_CODES = { verified: 0, failed: 1, consistent: 3 };
 
 /** @param {Uint8Array} data @param {Deployment} deployment @param {Options} [options] @returns {Promise<Verdict>} */
 export async function verifyBundle(data, deployment, options = {}) {
-  const { blockHash = null, blockHashAt = null, pause = async () => {}, onStart = () => {}, onStep = () => {} } = options;
+  const {
+    blockHash = null,
+    blockHashAt = null,
+    pause = async () => {},
+    onStart = () => {},
+    onStep = () => {},
+  } = options;
   /** @type {Bundle} */
   let bundle;
   /** @type {Record<string, Check>} */
