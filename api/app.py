@@ -55,6 +55,8 @@ class Parts(Struct, frozen=True):
     indexing: Indexing
     deployment: Deployment
     settings: ApiSettings = ApiSettings()
+    takes_orders: bool = True
+    """Whether `orders` has a wallet to pay with."""
 
 
 def create_app(parts: Parts) -> Litestar:
@@ -64,7 +66,7 @@ def create_app(parts: Parts) -> Litestar:
     desks = build_desks(explorer, parts.ledger, parts.content, parts.orders, parts.chain, parts.deployment, settings)
 
     files = assets.Assets(assets.FOLDERS)
-    site = Site(explorer, files)
+    site = Site(explorer, files, takes_orders=parts.takes_orders)
     given = {
         "explorer": explorer,
         "reader": Reader(explorer, settings),

@@ -57,6 +57,7 @@ async def serving(settings: ServeSettings, deployment: Deployment, signer: Signe
             chain=NodeReader(chain.node, Contracts(chain.node, deployment)),
             deployment=deployment,
             settings=settings.api,
+            takes_orders=signer is not None,
         )
         doors = [open_door("API", create_app(parts), settings.api.host, settings.api.port)]
         if isinstance(content, BlockStore):

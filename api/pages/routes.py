@@ -4,7 +4,7 @@ from typing import Any
 
 from litestar import Router
 
-from api.pages import addresses, chain, home, jobs, models, nodes, status
+from api.pages import addresses, ask, chain, home, jobs, models, nodes, search, status
 from api.pages.faults import faults_of
 from api.pages.site import Site
 
@@ -15,6 +15,8 @@ PAGES: list[Any] = [
     models.models, models.model,
     chain.blocks, chain.block, chain.transactions, chain.transaction, chain.reorgs,
     addresses.address,
+    search.search,
+    ask.form, ask.ask,
     status.status,
 ]  # fmt: skip
 

@@ -21,7 +21,7 @@ POLICY = (
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
@@ -49,7 +49,7 @@ MORE_WAYS = (Way("/transactions", "Transactions"), Way("/reorgs", "Reorganisatio
 class Site:
     """Renders pages; each says at which head it was read."""
 
-    def __init__(self, explorer: Explorer, assets: Assets) -> None:
+    def __init__(self, explorer: Explorer, assets: Assets, *, takes_orders: bool) -> None:
         self._explorer = explorer
         self._templates = Environment(
             loader=FileSystemLoader(FOLDER / "templates"),
@@ -65,7 +65,7 @@ class Site:
             "link": link,
             "ways": WAYS,
             "more_ways": MORE_WAYS,
-            "lives": False,
+            "takes_orders": takes_orders,
         }
 
     def page(

@@ -14,7 +14,7 @@ export function follow(tell) {
   const source = new EventSource(`/explorer/v1/live?topics=${encodeURIComponent(topics)}`);
   const news = (event) => {
     document.documentElement.dataset.link = "up";
-    if (event.type === "retract") tell("The chain took back what is shown: the page follows it");
+    if (event.type === "retract" && JSON.parse(event.data).reason === "reorganised") tell("The chain took back a part of this: the page shows what stands now");
     soon();
   };
   for (const name of ["put", "retract", "head", "reset"]) source.addEventListener(name, news);

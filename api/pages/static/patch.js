@@ -1,5 +1,5 @@
 // A page's parts made equal to newer ones, element by element: what is the same is not touched, so nothing flickers,
-// boxes stay where they are, and what has the focus keeps it.
+// boxes stay where they are, and what has the focus keeps it. What another script fills is left to it.
 export function patch(old, fresh) {
   patchAttributes(old, fresh);
   const before = [...old.childNodes], after = [...fresh.childNodes];
@@ -13,8 +13,8 @@ function patchNode(parent, old, fresh) {
     return old.replaceWith(document.importNode(fresh, true));
   }
   if (old.nodeType === Node.ELEMENT_NODE) {
-    const isTold = old.dataset.story && old.dataset.story === fresh.dataset.story;
-    return isTold || old.isEqualNode(fresh) ? undefined : patch(old, fresh);
+    const isOwn = ["story", "verify"].some((name) => name in old.dataset && name in fresh.dataset);
+    return isOwn || old.isEqualNode(fresh) ? undefined : patch(old, fresh);
   }
   if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
 }

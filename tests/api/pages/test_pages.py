@@ -6,9 +6,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from api.app import create_app
 from api.pages.assets import FOLDERS, Assets
+from receipts.deployment import parse
+from tests.api.chain import MODEL
 from tests.api.conftest import House, opened, serving
 from tests.api.pages.conftest import JOBS, Served
 from tests.api.pages.town import HOSTILE, MARKUP, PEOPLE, WORKERS
@@ -19,6 +22,7 @@ PAGES = (
     "/", "/jobs", "/jobs/8", f"/jobs/{JOBS}", "/jobs?state=settled", "/receipts", "/receipts?state=verified", "/nodes",
     f"/nodes/{NODE}", "/models", "/models/smollm2-135m-instruct", "/blocks", "/blocks/1", "/transactions",
     f"/address/{NODE}", f"/address/{PERSON}?tab=ordered", f"/address/{PERSON}?tab=sent", "/reorgs", "/status",
+    "/search", "/search?q=1", "/ask",
 )  # fmt: skip
 
 
@@ -159,3 +163,60 @@ def test_a_page_is_made_in_a_moment(http_town: httpx.Client) -> None:
     for _ in range(5):
         http_town.get("/")
     assert (time.perf_counter() - began) / 5 < 0.25
+
+
+def test_a_text_that_names_one_thing_leads_there_and_others_to_what_they_may_name(
+    town: Served, http_town: httpx.Client
+) -> None:
+    job = town.house.explorer.queries.job(9)
+    assert job is not None
+    assert (
+        http_town.get("/search", params={"q": f" {job.requested_tx} "}).headers["location"] == f"/tx/{job.requested_tx}"
+    )
+    both = http_town.get("/search", params={"q": "9"}).text
+    assert 'href="/jobs/9"' in both
+    assert 'href="/blocks/9"' in both
+    assert "Nothing is named so" in http_town.get("/search", params={"q": MARKUP}).text
+    assert MARKUP not in http_town.get("/search", params={"q": MARKUP}).text
+    assert http_town.get("/search?q=").status_code == 200
+
+
+def test_the_pins_of_the_deployment_are_served_as_a_verifier_reads_them(town: Served) -> None:
+    assert parse(httpx.get(f"{town.url}/deployment.json").content) == town.house.deployment
+
+
+def test_a_question_is_asked_by_a_form_and_sent_twice_is_asked_once(house: House) -> None:
+    with serving(create_app(house.parts())) as url, httpx.Client(base_url=url, timeout=10) as http:
+        key = re.findall(r'name="key" value="(\w+)"', http.get("/ask").text)[0]
+        form = {"prompt": MARKUP, "model": MODEL, "max_tokens": "16", "key": key}
+        first, again = (http.post("/ask", data=form) for _ in range(2))
+        assert (first.status_code, first.headers["location"]) == (303, "/jobs/1")
+        assert again.headers["location"] == "/jobs/1"
+        assert "&lt;script&gt;document.title" in http.get("/jobs/1").text
+
+
+@pytest.mark.parametrize(
+    ("form", "headers", "status", "said"),
+    [
+        ({"prompt": ""}, {}, 400, "empty"),
+        ({"prompt": "Why?", "model": "nobody/knows"}, {}, 400, "nobody/knows"),
+        ({"prompt": "Why?", "max_tokens": "many"}, {}, 400, "many"),
+        ({"prompt": "Why?", "max_tokens": "9999999999999"}, {}, 400, "9999999999999"),
+        ({"prompt": "Why?"}, {"Origin": "https://elsewhere.example"}, 403, "elsewhere.example"),
+        ({"prompt": "Why?"}, {"Sec-Fetch-Site": "cross-site"}, 403, "another site"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_answered_with_the_form_and_what_is_wrong(
+    form: dict[str, str], headers: dict[str, str], status: int, said: str, url: str
+) -> None:
+    answer = httpx.post(f"{url}/ask", data=form, headers=headers)
+    assert answer.status_code == status
+    assert said in answer.text
+    assert "<textarea" in answer.text
+
+
+def test_a_deployment_without_a_wallet_says_that_it_only_shows(house: House) -> None:
+    with serving(create_app(replace(house.parts(), takes_orders=False))) as url:
+        text = httpx.get(f"{url}/ask").text
+    assert "<textarea" not in text
+    assert "only shows" in text
