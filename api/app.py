@@ -22,6 +22,7 @@ from api.explorer.keeping import Keeping
 from api.explorer.reading import Reader
 from api.explorer.routes import router as explorer_router
 from api.explorer.search import keeping_names
+from api.explorer.strictness import Strict
 from api.live.hub import Hub
 from api.live.routes import create_router as create_live_router
 from api.observing import Counting, Metrics, name_answer
@@ -39,7 +40,7 @@ from api.workers import routes as workers
 from domain.ledger import Ledger
 from indexer.explorer.explorer import Explorer
 from receipts.content.access import Content
-from receipts.deployment import Deployment
+from receipts.deployment import DEVELOPMENT_CHAINS, Deployment
 
 _log = logging.getLogger(__name__)
 
@@ -100,7 +101,12 @@ def create_app(parts: Parts) -> Litestar:
         dependencies={name: _provide(value) for name, value in given.items()},
         exception_handlers={**HANDLERS, NotFoundException: lost(site)},
         lifespan=[lambda _: _working(desks, explorer), lambda _: hub.running()],
-        middleware=[Counting(metrics), ByHead(explorer), Keeping(explorer, settings.answers_bytes_max)],
+        middleware=[
+            Counting(metrics),
+            ByHead(explorer, _settled_age_s(parts)),
+            Strict(),
+            Keeping(explorer, settings.answers_bytes_max),
+        ],
         before_send=[name_answer],
         request_max_body_size=settings.body_bytes_max,
         cors_config=_cors(settings),
@@ -130,6 +136,10 @@ def _provide(value: Any) -> Provide:
     return Provide(lambda: value, sync_to_thread=False)
 
 
+def _settled_age_s(parts: Parts) -> int:
+    return 0 if parts.deployment.chain_id in DEVELOPMENT_CHAINS else parts.settings.settled_age_s
+
+
 def _cors(settings: ApiSettings) -> CORSConfig | None:
     if not settings.cors_origins:
         return None
@@ -139,6 +149,8 @@ def _cors(settings: ApiSettings) -> CORSConfig | None:
         "Idempotency-Key",
         "Idempotent-Replayed",
         "X-Request-Id",
+        "Link",
+        "Tally-Cursor",
         "Tally-Head",
         "Tally-Finality",
     ]

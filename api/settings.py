@@ -4,7 +4,7 @@ from msgspec import Struct
 
 KIB = 1024
 MIB = 1024 * KIB
-MAY_BE_0 = frozenset({"port", "kubo_port", "gas_cover_percent"})
+MAY_BE_0 = frozenset({"port", "kubo_port", "gas_cover_percent", "settled_age_s"})
 
 
 class ApiSettings(Struct, frozen=True):
@@ -36,6 +36,10 @@ class ApiSettings(Struct, frozen=True):
     """What is kept of the explorer's answers, to be given again while the rows that they stand on stay the same."""
     page_rows: int = 20
     page_rows_max: int = 100
+    count_exact_max: int = 10_000
+    """Up to here `?count=true` counts the rows of a list; how many more there are is estimated."""
+    settled_age_s: int = 86_400
+    """How long caches may keep what can never change again without asking; 0 on a development chain, which forgets."""
     stories_max: int = 1_000
     story_events_max: int = 1_024
     heartbeat_s: float = 15.0

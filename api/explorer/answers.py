@@ -6,12 +6,14 @@ loop remembers.
 
 import asyncio
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from api.explorer.grounds import Ground
 from api.explorer.splicing import Packed, pack
 
 Headers = tuple[tuple[bytes, bytes], ...]
+
+NO_MARKS: Mapping[str, str] = {}
 
 Asked = tuple[str, bytes]
 """A path with its query."""
@@ -23,13 +25,16 @@ OVERHEAD_BYTES = 700
 class Answer:
     """A body up to where it tells its head, and how it told it; where it tells none, the tail is empty.
 
-    `own_head` says that the head is part of what was asked, and is not to be told anew.
+    `own_head` says that the head is part of what was asked, and is not to be told anew. `marks` are headers for whoever
+    marks answers.
     """
 
-    __slots__ = ("_packed", "body", "headers", "own_head", "tail")
+    __slots__ = ("_packed", "body", "headers", "marks", "own_head", "tail")
 
-    def __init__(self, headers: Headers, body: bytes, tail: bytes, *, own_head: bool = False) -> None:
-        self.headers, self.body, self.tail, self.own_head = headers, body, tail, own_head
+    def __init__(
+        self, headers: Headers, body: bytes, tail: bytes, *, own_head: bool = False, marks: Mapping[str, str] = NO_MARKS
+    ) -> None:
+        self.headers, self.body, self.tail, self.own_head, self.marks = headers, body, tail, own_head, marks
         self._packed: Packed | None = None
 
     @property

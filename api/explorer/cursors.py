@@ -18,7 +18,7 @@ DIGEST_BYTES = 6
 class BadCursor(Invalid):
     """The cursor is none of ours, or of another list."""
 
-    remedy = "Take the cursor from `next` of a page, unchanged, and keep the same filters; or start without one."
+    remedy = "Take the cursor from `next` of a page, unchanged, and keep filter and order; or start without one."
 
 
 class GroundMoved(Clashing):
@@ -36,10 +36,9 @@ class Place(Struct, frozen=True, array_like=True):
     head_hash: str
 
 
-def question_of(path: str, filters: dict[str, Any]) -> str:
-    """A short name of a list with its filters."""
-    text = msgspec.json.encode([path, sorted((name, value) for name, value in filters.items() if value is not None)])
-    return hashlib.sha256(text).hexdigest()[: 2 * DIGEST_BYTES]
+def question_of(path: str, asked: Any) -> str:
+    """A short name of a list with its filter, its order and the moment meant."""
+    return hashlib.sha256(msgspec.json.encode([path, asked])).hexdigest()[: 2 * DIGEST_BYTES]
 
 
 def seal(after: str, question: str, head: Head) -> str:
@@ -55,12 +54,16 @@ def unseal(cursor: str, question: str) -> Place:
     except (ValueError, binascii.Error, msgspec.MsgspecError):
         raise BadCursor(f"the cursor {cursor[:64]!r} cannot be read") from None
     if place.question != question:
-        raise BadCursor("the cursor is of another list, or of other filters")
+        raise BadCursor("the cursor is of another list, filter, order or moment")
     return place
 
 
 def check_ground(place: Place, queries: Queries) -> None:
     """Raises GroundMoved when the head at which the walk began is no longer part of the chain."""
-    block = queries.block(place.head) if place.head >= 0 else None
-    if block is not None and place.head_hash and block.hash != place.head_hash:
+    if place.head < 0 or not place.head_hash:
+        return
+    block = queries.block(place.head)
+    if block is not None and block.hash != place.head_hash:
         raise GroundMoved(f"block {place.head} was {place.head_hash} when the walk began and is {block.hash} now")
+    if block is None and (place.head > queries.head().final or queries.was_dropped(place.head_hash)):
+        raise GroundMoved(f"block {place.head}, {place.head_hash} when the walk began, was reorganised away")

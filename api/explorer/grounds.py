@@ -31,8 +31,8 @@ LISTS: Mapping[str, type[Row]] = {
     f"{PREFIX}/models": ModelRow,
     f"{PREFIX}/accounts": AccountRow,
 }
-NARROWING = frozenset((*HOLDERS, "limit", "cursor", "state", "model_id", "model_cid", "is_active", "prompt_cid"))
-"""What may be asked of a list without asking for more than its own rows as they are now."""
+WIDENING = frozenset(("as_of", "include"))
+"""What asks a list for more than its own rows as they are now."""
 
 
 class Question(Struct, frozen=True):
@@ -48,9 +48,14 @@ def grounds_of(question: Question) -> tuple[Ground, ...]:
     if kind := ITEMS.get(question.template):
         return ((kind, _key(*question.named.values())),) if not question.query else (ANYTHING,)
     if kind := LISTS.get(question.template):
-        asked = dict(parse_qsl(question.query.decode("latin-1"), keep_blank_values=True))
-        return tuple(_of_list(kind, asked)) if asked.keys() <= NARROWING else (ANYTHING,)
+        asked = _asked(question.query)
+        return tuple(_of_list(kind, asked)) if asked.keys().isdisjoint(WIDENING) else (ANYTHING,)
     return (ANYTHING,)
+
+
+def names_moment(query: bytes) -> bool:
+    """Whether the head of the answer is part of the question."""
+    return "as_of" in _asked(query)
 
 
 def moved(touched: Touched) -> Iterator[Ground]:
@@ -69,10 +74,14 @@ def _of_list(kind: type[Row], asked: Mapping[str, str]) -> Iterator[Ground]:
     holder = next((asked[name] for name in HOLDERS if name in asked), None)
     if holder is None or kind not in (JobRow, ReceiptRow):
         yield (kind,)
-        return
-    yield (kind, HELD, holder.lower())
+    else:
+        yield (kind, HELD, holder.lower())
     if kind is ReceiptRow:
         yield (DocumentRow,)
+
+
+def _asked(query: bytes) -> dict[str, str]:
+    return dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
 
 
 def _key(value: Any) -> Any:

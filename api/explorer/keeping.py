@@ -5,6 +5,7 @@ are asked while the same is being answered wait for that answer.
 """
 
 import asyncio
+import time
 
 import msgspec
 from litestar.enums import ScopeType
@@ -12,10 +13,11 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
 
 from api.explorer.answers import Answer, Answers, Slot
-from api.explorer.conditional import OPT_IN
-from api.explorer.grounds import ANYTHING, Question, grounds_of, moved
+from api.explorer.conditional import OPT_IN, mark, marks_of
+from api.explorer.grounds import Question, grounds_of, moved, names_moment
+from api.explorer.shapes import Finality, HeadOut
 from api.explorer.splicing import Packed, gzipped, pack
-from api.explorer.words import head_out
+from api.explorer.words import aged, head_out
 from indexer.explorer import Touched
 from indexer.explorer.explorer import Explorer
 from indexer.explorer.rows import Head
@@ -33,7 +35,7 @@ class Keeping(ASGIMiddleware):
     def __init__(self, explorer: Explorer, bytes_max: int) -> None:
         self.answers = Answers(bytes_max)
         self._explorer = explorer
-        self._told: tuple[Head | None, Packed] = (None, pack(b""))
+        self._told: tuple[tuple[Head, Finality, int] | None, Packed] = (None, pack(b""))
         explorer.listen(self._forget)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
@@ -47,7 +49,7 @@ class Keeping(ASGIMiddleware):
             grounds = grounds_of(Question(scope["path_template"], scope["path_params"], scope["query_string"]))
             await self._ask(self.answers.begin(asked, grounds), scope, receive, send, next_app)
         elif answer := slot.answer:
-            await _say(answer, _tail_of(answer) if answer.own_head else self._tail(head), scope, send)
+            await _say(answer, self._tail(answer, head), scope, send)
         elif answer := await _awaited(slot):
             await _say(answer, _tail_of(answer), scope, send)
         else:
@@ -63,7 +65,7 @@ class Keeping(ASGIMiddleware):
                 started = message
             elif started is not None and message["type"] == "http.response.body":
                 begun, started = started, None
-                if not message["more_body"] and (answer := _answer(begun, message["body"], slot)):
+                if not message["more_body"] and (answer := _answer(begun, message["body"], scope)):
                     await _say(answer, _tail_of(answer), scope, send)
                 else:
                     await send(begun)
@@ -76,13 +78,17 @@ class Keeping(ASGIMiddleware):
         finally:
             self.answers.finish(slot, answer)
 
-    def _tail(self, head: Head) -> Packed:
-        """The end of a body, where it tells the head."""
-        known, tail = self._told
-        if known != head:
-            tail = pack(HEAD + msgspec.json.encode(head_out(head)) + b"}", is_last=True)
-            self._told = head, tail
-        return tail
+    def _tail(self, answer: Answer, head: Head) -> Packed:
+        """The end of a body, where it tells the head, as it is now and as old as it is now."""
+        if not answer.tail:
+            return _tail_of(answer)
+        told = msgspec.json.decode(answer.tail[len(HEAD) : -1], type=HeadOut)
+        if answer.own_head:
+            return _tail_saying(aged(told))
+        known = head, told.finality, int(time.time())
+        if self._told[0] != known:
+            self._told = known, _tail_saying(head_out(head, told.finality))
+        return self._told[1]
 
     def _forget(self, touched: Touched) -> None:
         if touched.everything:
@@ -99,7 +105,7 @@ def _may_be_kept(scope: HTTPScope) -> bool:
     return b"*/*" in wanted or JSON in wanted
 
 
-def _answer(start: HTTPResponseStartEvent, body: bytes, slot: Slot) -> Answer | None:
+def _answer(start: HTTPResponseStartEvent, body: bytes, scope: HTTPScope) -> Answer | None:
     """What may be given again: what was said well and in JSON. It tells the head last, if at all."""
     headers = {name.lower(): value for name, value in start["headers"]}
     if start["status"] != 200 or not headers.get(b"content-type", b"").startswith(JSON):
@@ -107,8 +113,12 @@ def _answer(start: HTTPResponseStartEvent, body: bytes, slot: Slot) -> Answer | 
     headers.pop(b"content-length", None)
     at = body.rfind(HEAD)
     cut = at if at >= 0 and body.endswith(b"}}") else len(body)
-    own_head = ANYTHING in slot.grounds or cut == len(body)
-    return Answer(tuple(headers.items()), body[:cut], body[cut:], own_head=own_head)
+    own_head = names_moment(scope["query_string"])
+    return Answer(tuple(headers.items()), body[:cut], body[cut:], own_head=own_head, marks=marks_of(scope))
+
+
+def _tail_saying(head: HeadOut) -> Packed:
+    return pack(HEAD + msgspec.json.encode(head) + b"}", is_last=True)
 
 
 def _tail_of(answer: Answer) -> Packed:
@@ -122,6 +132,7 @@ async def _awaited(slot: Slot) -> Answer | None:
 
 
 async def _say(answer: Answer, tail: Packed, scope: HTTPScope, send: Send) -> None:
+    mark(scope, answer.marks)
     headers = [*answer.headers, (b"vary", b"Accept-Encoding")]
     if len(answer.body) >= PACKED_FROM_BYTES and b"gzip" in _header(scope, b"accept-encoding", b""):
         body = gzipped(answer.packed(), tail)

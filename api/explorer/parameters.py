@@ -1,5 +1,6 @@
 """What may be put to the explorer's routes: each parameter once, with its bounds and what the documentation says."""
 
+import re
 from typing import Annotated
 
 from litestar.params import PathParameter, QueryParameter
@@ -11,27 +12,31 @@ HASH = "^0x[0-9a-fA-F]{64}$"
 ADDRESS = "^0x[0-9a-fA-F]{40}$"
 NUMBER_MAX = 2**53 - 1
 
+BLOCK_NAME = "^([0-9]{1,18}|0x[0-9a-fA-F]{64})$"
+AS_OF_IS = (
+    "Block number or hash: what the chain had said up to that block. Finality and what workers published are those of "
+    "now."
+)
+BLOCK = re.compile(BLOCK_NAME.strip("^$"))
+
 Limit = Annotated[int | None, QueryParameter(ge=1, le=1000, description="Rows a page; this server caps it")]
 Cursor = Annotated[str | None, QueryParameter(max_length=1024, description="`next` of the page before")]
-AddressFilter = Annotated[str | None, QueryParameter(pattern=ADDRESS)]
-HashFilter = Annotated[str | None, QueryParameter(pattern=HASH)]
-TextFilter = Annotated[str | None, QueryParameter(min_length=1, max_length=128)]
 JobStateFilter = Annotated[JobState | None, QueryParameter(name="state")]
 ReceiptStateFilter = Annotated[ReceiptState | None, QueryParameter(name="state")]
 NodeStateFilter = Annotated[NodeState | None, QueryParameter(name="state")]
 FlagFilter = Annotated[bool | None, QueryParameter()]
 JobId = Annotated[int, PathParameter(ge=0, le=NUMBER_MAX)]
+Number = Annotated[int, PathParameter(ge=0, le=NUMBER_MAX)]
 AddressPath = Annotated[str, PathParameter(pattern=ADDRESS)]
 HashPath = Annotated[str, PathParameter(pattern=HASH)]
-BlockPath = Annotated[str, PathParameter(pattern="^([0-9]{1,18}|0x[0-9a-fA-F]{64})$", description="Number or hash")]
+BlockPath = Annotated[str, PathParameter(pattern=BLOCK_NAME, description="Number or hash")]
 TextPath = Annotated[str, PathParameter(min_length=1, max_length=128)]
 AsOf = Annotated[
     str | None,
     QueryParameter(
         name="as_of",
-        pattern="^([0-9]{1,18}|0x[0-9a-fA-F]{64})$",
-        description="Block number or hash: what the chain had said up to that block. Finality and what workers "
-        "published are those of now.",
+        pattern=BLOCK_NAME,
+        description=AS_OF_IS,
     ),
 ]
 BlockNumber = Annotated[int | None, QueryParameter(ge=0, le=NUMBER_MAX)]
@@ -49,10 +54,6 @@ ITEM_FAULTS = documented(
     s409="The block of `as_of` was reorganised away",
     **_PAST,
 )
-
-
-def lower(text: str | None) -> str | None:
-    return None if text is None else text.lower()
 
 
 def block_named(text: str) -> int | str:

@@ -1,31 +1,22 @@
-"""/explorer/v1: what the chain said, now or as of any block: parameters come in, pages and items go out."""
+"""/explorer/v1: what the chain said, now or as of any block: questions come in, pages and items go out."""
 
 from typing import Any
 
 from litestar import Router, get
 
 from api.explorer.conditional import OPT_IN
-from api.explorer.parameters import (
-    ITEM_FAULTS,
-    LIST_FAULTS,
-    AddressFilter,
-    AddressPath,
-    AsOf,
-    BlockNumber,
-    Cursor,
-    FlagFilter,
-    HashFilter,
-    HashPath,
-    JobId,
-    JobStateFilter,
-    Limit,
-    NodeStateFilter,
-    ReceiptStateFilter,
-    TextFilter,
-    TextPath,
-    lower,
+from api.explorer.describing import item, listed
+from api.explorer.parameters import AddressPath, HashPath, JobId, Number, TextPath
+from api.explorer.reading import Asking, Reader
+from api.explorer.relations import (
+    OF_ACCOUNT,
+    OF_EVENT,
+    OF_JOB,
+    OF_MODEL,
+    OF_NODE,
+    OF_RECEIPT,
+    OF_TRANSACTION,
 )
-from api.explorer.reading import Reader
 from api.explorer.reputation import HANDLERS as REPUTATION
 from api.explorer.search import HANDLERS as SEARCH
 from api.explorer.shapes import (
@@ -38,6 +29,7 @@ from api.explorer.shapes import (
     OneOut,
     PageOut,
     ReceiptOut,
+    SampleOut,
     StatsOut,
     TransactionOut,
 )
@@ -46,221 +38,131 @@ from api.explorer.words import (
     account_out,
     block_out,
     event_out,
+    is_ended,
+    is_final,
     job_out,
     model_out,
     node_out,
     receipt_out,
+    sample_out,
     stats_out,
     transaction_out,
 )
 from api.given import Given
-from indexer.explorer import EventFilter, JobFilter, ModelFilter, NodeFilter, ReceiptFilter, TransactionFilter
-
-
-@get("/stats", operation_id="getStats", summary="The network in figures", responses=ITEM_FAULTS)
-async def stats(reader: Given[Reader], as_of: AsOf = None) -> OneOut[StatsOut]:
-    return await reader.one(lambda queries: queries.stats(), stats_out, "statistics", as_of)
-
-
-@get("/blocks", operation_id="listBlocks", summary="Blocks, newest first", responses=LIST_FAULTS)
-async def blocks(
-    reader: Given[Reader],
-    limit: Limit = None,
-    cursor: Cursor = None,
-    as_of: AsOf = None,
-) -> PageOut[BlockOut]:
-    return await reader.page(
-        "blocks", lambda queries, after, count: queries.blocks(after, count), block_out, None, limit, cursor, as_of
-    )
-
-
-@get(
-    "/transactions",
-    operation_id="listTransactions",
-    summary="Transactions that touched us, newest first",
-    responses=LIST_FAULTS,
+from indexer.explorer.lists import (
+    ACCOUNTS_LIST,
+    BLOCKS_LIST,
+    EVENTS_LIST,
+    JOBS_LIST,
+    MODELS_LIST,
+    NODES_LIST,
+    RECEIPTS_LIST,
+    SAMPLES_LIST,
+    TRANSACTIONS_LIST,
 )
-async def transactions(
-    reader: Given[Reader],
-    limit: Limit = None,
-    cursor: Cursor = None,
-    as_of: AsOf = None,
-    block: BlockNumber = None,
-    sender: AddressFilter = None,
-    recipient: AddressFilter = None,
-) -> PageOut[TransactionOut]:
-    where = TransactionFilter(block, lower(sender), lower(recipient))
-    return await reader.page(
-        "transactions",
-        lambda queries, after, count: queries.transactions(where, after, count),
-        transaction_out,
-        where,
-        limit,
-        cursor,
-        as_of,
+
+
+@get("/stats", **item("getStats", "The network in figures"))
+async def stats(request: Asking, reader: Given[Reader]) -> OneOut[StatsOut]:
+    return await reader.item(request, lambda queries: queries.stats(), stats_out, "statistics")
+
+
+@get("/blocks", **listed(BLOCKS_LIST, "listBlocks", "Blocks"))
+async def blocks(request: Asking, reader: Given[Reader]) -> PageOut[BlockOut]:
+    return await reader.list(request, BLOCKS_LIST, block_out)
+
+
+@get("/transactions", **listed(TRANSACTIONS_LIST, "listTransactions", "Transactions that touched us", OF_TRANSACTION))
+async def transactions(request: Asking, reader: Given[Reader]) -> PageOut[TransactionOut]:
+    return await reader.list(request, TRANSACTIONS_LIST, transaction_out, OF_TRANSACTION)
+
+
+@get("/transactions/{hash_:str}", **item("getTransaction", "A transaction that touched us", OF_TRANSACTION))
+async def transaction(request: Asking, hash_: HashPath, reader: Given[Reader]) -> OneOut[TransactionOut]:
+    name = f"transaction {hash_} with anything of ours"
+    return await reader.item(
+        request, lambda queries: queries.transaction(hash_), transaction_out, name, OF_TRANSACTION, is_final
     )
 
 
-@get(
-    "/transactions/{hash_:str}",
-    operation_id="getTransaction",
-    summary="A transaction that touched us",
-    responses=ITEM_FAULTS,
-)
-async def transaction(hash_: HashPath, reader: Given[Reader], as_of: AsOf = None) -> OneOut[TransactionOut]:
-    return await reader.one(
-        lambda queries: queries.transaction(hash_), transaction_out, f"transaction {hash_} with anything of ours", as_of
+@get("/events", **listed(EVENTS_LIST, "listEvents", "Events of our contracts", OF_EVENT))
+async def events(request: Asking, reader: Given[Reader]) -> PageOut[EventOut]:
+    return await reader.list(request, EVENTS_LIST, event_out, OF_EVENT)
+
+
+@get("/events/{block:int}/{log_index:int}", **item("getEvent", "An event, by its place in the chain", OF_EVENT))
+async def event(request: Asking, block: Number, log_index: Number, reader: Given[Reader]) -> OneOut[EventOut]:
+    name = f"event {log_index} of ours in block {block}"
+    return await reader.item(
+        request, lambda queries: queries.event(block, log_index), event_out, name, OF_EVENT, is_final
     )
 
 
-@get("/events", operation_id="listEvents", summary="Events of our contracts, newest first", responses=LIST_FAULTS)
-async def events(
-    reader: Given[Reader],
-    limit: Limit = None,
-    cursor: Cursor = None,
-    as_of: AsOf = None,
-    block: BlockNumber = None,
-    job_id: BlockNumber = None,
-    name: TextFilter = None,
-    tx_hash: HashFilter = None,
-) -> PageOut[EventOut]:
-    where = EventFilter(block, job_id, name, lower(tx_hash))
-    return await reader.page(
-        "events",
-        lambda queries, after, count: queries.events(where, after, count),
-        event_out,
-        where,
-        limit,
-        cursor,
-        as_of,
+@get("/jobs", **listed(JOBS_LIST, "listJobs", "Jobs", OF_JOB))
+async def jobs(request: Asking, reader: Given[Reader]) -> PageOut[JobOut]:
+    return await reader.list(request, JOBS_LIST, job_out, OF_JOB)
+
+
+@get("/jobs/{job_id:int}", **item("getJob", "A job", OF_JOB))
+async def job(request: Asking, job_id: JobId, reader: Given[Reader]) -> OneOut[JobOut]:
+    return await reader.item(request, lambda queries: queries.job(job_id), job_out, f"job {job_id}", OF_JOB, is_ended)
+
+
+@get("/receipts", **listed(RECEIPTS_LIST, "listReceipts", "Receipts", OF_RECEIPT))
+async def receipts(request: Asking, reader: Given[Reader]) -> PageOut[ReceiptOut]:
+    return await reader.list(request, RECEIPTS_LIST, receipt_out, OF_RECEIPT)
+
+
+@get("/receipts/{job_id:int}", **item("getReceipt", "The receipt of a job", OF_RECEIPT))
+async def receipt(request: Asking, job_id: JobId, reader: Given[Reader]) -> OneOut[ReceiptOut]:
+    """Never settled: what the worker publishes about its answer may come at any time."""
+    return await reader.item(
+        request, lambda queries: queries.receipt(job_id), receipt_out, f"receipt of job {job_id}", OF_RECEIPT
     )
 
 
-@get("/jobs", operation_id="listJobs", summary="Jobs, newest first", responses=LIST_FAULTS)
-async def jobs(
-    reader: Given[Reader],
-    limit: Limit = None,
-    cursor: Cursor = None,
-    as_of: AsOf = None,
-    in_state: JobStateFilter = None,
-    controller: AddressFilter = None,
-    worker: AddressFilter = None,
-    model_id: TextFilter = None,
-    prompt_cid: TextFilter = None,
-    requested_tx: HashFilter = None,
-) -> PageOut[JobOut]:
-    where = JobFilter(in_state, lower(controller), lower(worker), model_id, prompt_cid, lower(requested_tx))
-    return await reader.page(
-        "jobs", lambda queries, after, count: queries.jobs(where, after, count), job_out, where, limit, cursor, as_of
+@get("/nodes", **listed(NODES_LIST, "listNodes", "Nodes, with their record", OF_NODE))
+async def nodes(request: Asking, reader: Given[Reader]) -> PageOut[NodeOut]:
+    return await reader.list(request, NODES_LIST, node_out, OF_NODE)
+
+
+@get("/nodes/{address:str}", **item("getNode", "A node, with its record", OF_NODE))
+async def node(request: Asking, address: AddressPath, reader: Given[Reader]) -> OneOut[NodeOut]:
+    return await reader.item(request, lambda queries: queries.node(address), node_out, f"node {address}", OF_NODE)
+
+
+@get("/nodes/{address:str}/samples", **listed(SAMPLES_LIST, "listSamples", "What a node told of its machine"))
+async def samples(request: Asking, address: AddressPath, reader: Given[Reader]) -> PageOut[SampleOut]:
+    return await reader.list(request, SAMPLES_LIST, sample_out, of={"node": address.lower()})
+
+
+@get("/models", **listed(MODELS_LIST, "listModels", "Models in the registry"))
+async def models(request: Asking, reader: Given[Reader]) -> PageOut[ModelOut]:
+    return await reader.list(request, MODELS_LIST, model_out)
+
+
+@get("/models/{model_id:str}", **item("getModel", "A model", OF_MODEL))
+async def model(request: Asking, model_id: TextPath, reader: Given[Reader]) -> OneOut[ModelOut]:
+    return await reader.item(
+        request, lambda queries: queries.model(model_id), model_out, f"model {model_id!r}", OF_MODEL
     )
 
 
-@get("/jobs/{job_id:int}", operation_id="getJob", summary="A job", responses=ITEM_FAULTS)
-async def job(job_id: JobId, reader: Given[Reader], as_of: AsOf = None) -> OneOut[JobOut]:
-    return await reader.one(lambda queries: queries.job(job_id), job_out, f"job {job_id}", as_of)
+@get("/accounts", **listed(ACCOUNTS_LIST, "listAccounts", "Accounts of the coordinator", OF_ACCOUNT))
+async def accounts(request: Asking, reader: Given[Reader]) -> PageOut[AccountOut]:
+    return await reader.list(request, ACCOUNTS_LIST, account_out, OF_ACCOUNT)
 
 
-@get("/receipts", operation_id="listReceipts", summary="Receipts, newest first", responses=LIST_FAULTS)
-async def receipts(
-    reader: Given[Reader],
-    limit: Limit = None,
-    cursor: Cursor = None,
-    as_of: AsOf = None,
-    in_state: ReceiptStateFilter = None,
-    worker: AddressFilter = None,
-    controller: AddressFilter = None,
-    model_id: TextFilter = None,
-) -> PageOut[ReceiptOut]:
-    where = ReceiptFilter(in_state, lower(worker), lower(controller), model_id)
-    return await reader.page(
-        "receipts",
-        lambda queries, after, count: queries.receipts(where, after, count),
-        receipt_out,
-        where,
-        limit,
-        cursor,
-        as_of,
+@get("/accounts/{address:str}", **item("getAccount", "An account of the coordinator", OF_ACCOUNT))
+async def account(request: Asking, address: AddressPath, reader: Given[Reader]) -> OneOut[AccountOut]:
+    return await reader.item(
+        request, lambda queries: queries.account(address), account_out, f"account {address}", OF_ACCOUNT
     )
-
-
-@get("/receipts/{job_id:int}", operation_id="getReceipt", summary="The receipt of a job", responses=ITEM_FAULTS)
-async def receipt(job_id: JobId, reader: Given[Reader], as_of: AsOf = None) -> OneOut[ReceiptOut]:
-    return await reader.one(lambda queries: queries.receipt(job_id), receipt_out, f"receipt of job {job_id}", as_of)
-
-
-@get("/nodes", operation_id="listNodes", summary="Workers, by address", responses=LIST_FAULTS)
-async def nodes(
-    reader: Given[Reader],
-    limit: Limit = None,
-    cursor: Cursor = None,
-    as_of: AsOf = None,
-    in_state: NodeStateFilter = None,
-) -> PageOut[NodeOut]:
-    where = NodeFilter(in_state)
-    return await reader.page(
-        "nodes", lambda queries, after, count: queries.nodes(where, after, count), node_out, where, limit, cursor, as_of
-    )
-
-
-@get("/nodes/{address:str}", operation_id="getNode", summary="A worker", responses=ITEM_FAULTS)
-async def node(address: AddressPath, reader: Given[Reader], as_of: AsOf = None) -> OneOut[NodeOut]:
-    return await reader.one(lambda queries: queries.node(address), node_out, f"node {address}", as_of)
-
-
-@get("/models", operation_id="listModels", summary="Models, by name", responses=LIST_FAULTS)
-async def models(
-    reader: Given[Reader],
-    limit: Limit = None,
-    cursor: Cursor = None,
-    as_of: AsOf = None,
-    is_active: FlagFilter = None,
-    model_cid: TextFilter = None,
-) -> PageOut[ModelOut]:
-    where = ModelFilter(is_active, model_cid)
-    return await reader.page(
-        "models",
-        lambda queries, after, count: queries.models(where, after, count),
-        model_out,
-        where,
-        limit,
-        cursor,
-        as_of,
-    )
-
-
-@get("/models/{model_id:str}", operation_id="getModel", summary="A model", responses=ITEM_FAULTS)
-async def model(model_id: TextPath, reader: Given[Reader], as_of: AsOf = None) -> OneOut[ModelOut]:
-    return await reader.one(lambda queries: queries.model(model_id), model_out, f"model {model_id!r}", as_of)
-
-
-@get("/accounts", operation_id="listAccounts", summary="Accounts of the coordinator, by address", responses=LIST_FAULTS)
-async def accounts(
-    reader: Given[Reader],
-    limit: Limit = None,
-    cursor: Cursor = None,
-    as_of: AsOf = None,
-) -> PageOut[AccountOut]:
-    return await reader.page(
-        "accounts",
-        lambda queries, after, count: queries.accounts(after, count),
-        account_out,
-        None,
-        limit,
-        cursor,
-        as_of,
-    )
-
-
-@get(
-    "/accounts/{address:str}", operation_id="getAccount", summary="An account of the coordinator", responses=ITEM_FAULTS
-)
-async def account(address: AddressPath, reader: Given[Reader], as_of: AsOf = None) -> OneOut[AccountOut]:
-    return await reader.one(lambda queries: queries.account(address), account_out, f"account {address}", as_of)
 
 
 HANDLERS: list[Any] = [
-    stats, blocks, transactions, transaction, events, jobs, job, receipts, receipt, nodes, node, models, model,
-    accounts, account, *SOUNDNESS, *SEARCH, *REPUTATION,
+    stats, blocks, transactions, transaction, events, event, jobs, job, receipts, receipt, nodes, node, samples,
+    models, model, accounts, account, *SOUNDNESS, *SEARCH, *REPUTATION,
 ]  # fmt: skip
 
 

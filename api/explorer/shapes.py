@@ -1,8 +1,8 @@
 """What readers of the explorer get: one struct a table, and the envelope around every answer."""
 
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from api.rendering import Time, TimeMs, Wei, Word
 from indexer.explorer.rows import JobState, NodeState, ReceiptState
@@ -10,33 +10,24 @@ from indexer.explorer.rows import JobState, NodeState, ReceiptState
 Item = TypeVar("Item")
 
 
+Finality = Literal["final", "mixed", "unfinal"]
+
+
 class HeadOut(Struct, frozen=True):
     """What the answer knows: the newest block shown, its time, and the newest that cannot change any more.
 
     With `as_of`, the first three are those of the block asked for: hash and time are null if it is final and had
-    nothing of ours, as such blocks are not kept.
+    nothing of ours, as such blocks are not kept. `age_s` is how many seconds old that block was when this was answered.
+    `finality` is that of what the answer holds.
     """
 
     number: int
     hash: str | None
     at: Time | None
+    age_s: int | None
     final: int
     final_hash: str
-
-
-class OneOut(Struct, Generic[Item], frozen=True):
-    """One thing, and the head it was read at."""
-
-    data: Item
-    head: HeadOut
-
-
-class PageOut(Struct, Generic[Item], frozen=True):
-    """A page of a list. `next` goes into `cursor` for the page after this; null at the end."""
-
-    data: list[Item]
-    next: str | None
-    head: HeadOut
+    finality: Finality
 
 
 class BlockOut(Struct, frozen=True):
@@ -231,3 +222,79 @@ class StatsOut(Struct, frozen=True):
     credit: Wei
     stakes: Wei
     earned: Wei
+
+
+class SampleGpuOut(Struct, frozen=True):
+    """A GPU at one time: memory in bytes. What was not measured is null."""
+
+    name: str
+    uuid: str
+    utilisation_percent: float
+    memory_used: int
+    memory_total: int
+    temperature_c: float | None
+    power_w: float | None
+
+
+class SampleOut(Struct, frozen=True):
+    """What a node told of its machine, by its own clock; memory in bytes."""
+
+    node: str
+    sampled_at: TimeMs
+    cpu_percent: float
+    memory_used: int
+    memory_total: int
+    gpus: list[SampleGpuOut]
+
+
+class IncludedOut(Struct, frozen=True):
+    """What belongs to the answer's rows, as far as `include` asked for it.
+
+    Beside one thing, a single one (`receipt`) is null where there is none, and several (`events`) are the newest 20.
+    Beside a list all are several: each belongs to at least one of its rows.
+    """
+
+    account: AccountOut | UnsetType | None = UNSET
+    accounts: list[AccountOut] | UnsetType = UNSET
+    block: BlockOut | UnsetType | None = UNSET
+    blocks: list[BlockOut] | UnsetType = UNSET
+    events: list[EventOut] | UnsetType = UNSET
+    job: JobOut | UnsetType | None = UNSET
+    jobs: list[JobOut] | UnsetType = UNSET
+    model: ModelOut | UnsetType | None = UNSET
+    models: list[ModelOut] | UnsetType = UNSET
+    node: NodeOut | UnsetType | None = UNSET
+    nodes: list[NodeOut] | UnsetType = UNSET
+    receipt: ReceiptOut | UnsetType | None = UNSET
+    receipts: list[ReceiptOut] | UnsetType = UNSET
+    samples: list[SampleOut] | UnsetType = UNSET
+    transaction: TransactionOut | UnsetType | None = UNSET
+    transactions: list[TransactionOut] | UnsetType = UNSET
+
+
+class OneOut(Struct, Generic[Item], frozen=True, kw_only=True):
+    """One thing, and the head it was read at, always the last. `included` holds what `include` asked for."""
+
+    data: Item
+    included: IncludedOut | UnsetType = UNSET
+    head: HeadOut
+
+
+class CountOut(Struct, frozen=True):
+    """How many rows a list has, with its filter: above a limit, estimated from a sample."""
+
+    rows: int
+    is_exact: bool
+
+
+class PageOut(Struct, Generic[Item], frozen=True, kw_only=True):
+    """A page of a list. `next` goes into `cursor` for the page after this; null at the end.
+
+    `count` and `included` hold what `count` and `include` asked for. The head is always the last.
+    """
+
+    data: list[Item]
+    next: str | None
+    count: CountOut | UnsetType = UNSET
+    included: IncludedOut | UnsetType = UNSET
+    head: HeadOut

@@ -1,33 +1,28 @@
 """How well founded the index is, for everyone to see: what was checked, what was taken back, what it adds up to."""
 
-import asyncio
 from typing import Any
 
 from litestar import get
 
-from api.explorer.parameters import (
-    ITEM_FAULTS,
-    LIST_FAULTS,
-    AsOf,
-    BlockNumber,
-    BlockPath,
-    Cursor,
-    Limit,
-    block_named,
-)
-from api.explorer.reading import Reader
+from api.explorer.describing import item, listed
+from api.explorer.parameters import AsOf, BlockNumber, BlockPath, Number, block_named
+from api.explorer.reading import Asking, Reader
+from api.explorer.relations import OF_BLOCK
 from api.explorer.shapes import OneOut, PageOut
 from api.explorer.soundness_shapes import (
     BlockDetailOut,
     DigestOut,
     IntegrityPageOut,
     ParkedOut,
+    RangeOut,
     ReconciliationOut,
     ReorgOut,
 )
 from api.explorer.soundness_words import (
+    BlockDetail,
     block_detail_out,
     digest_out,
+    is_settled,
     parked_out,
     range_out,
     reconciliation_out,
@@ -38,72 +33,70 @@ from api.given import Given
 from api.problems import documented
 from api.service.ports import ChainReader
 from indexer.explorer import Queries
-from indexer.explorer.explorer import Explorer
+from indexer.explorer.lists import INTEGRITY_LIST, PARKED_LIST, REORGS_LIST
 
 
 @get(
     "/blocks/{block:str}",
-    operation_id="getBlock",
-    summary="A block, how it was checked, and what stood there before",
-    description="By number, also a final block without anything of ours: of such only the check is known.",
-    responses=ITEM_FAULTS,
+    **item(
+        "getBlock",
+        "A block, how it was checked, and what stood there before",
+        OF_BLOCK,
+        description="By number, also a final block without anything of ours: of such only the check is known.",
+    ),
 )
-async def block(block: BlockPath, reader: Given[Reader], as_of: AsOf = None) -> OneOut[BlockDetailOut]:
+async def block(request: Asking, block: BlockPath, reader: Given[Reader]) -> OneOut[BlockDetailOut]:
     key = block_named(block)
 
-    def detail(queries: Queries) -> BlockDetailOut | None:
+    def detail(queries: Queries) -> BlockDetail | None:
         row = queries.block(key)
         number = row.number if row else key
         if not isinstance(number, int):
             return None
         integrity = queries.integrity_of(number) if number <= queries.head().number else None
-        return block_detail_out(number, row, integrity, queries.reorgs_of(number)) if row or integrity else None
+        return BlockDetail(number, row, integrity, queries.reorgs_of(number)) if row or integrity else None
 
-    return await reader.one(detail, lambda found: found, f"block {block} with anything of ours", as_of)
+    name = f"block {block} with anything of ours"
+    return await reader.item(request, detail, block_detail_out, name, OF_BLOCK, is_settled)
 
 
 @get(
     "/integrity",
-    operation_id="listIntegrity",
-    summary="What was checked of which blocks, newest first",
-    description="Ranges of final blocks with the level at which their completeness was checked, by whom they were "
-    "served and what is doubtful; and over all of them, the gaps.",
-    responses=documented(s400="The limit or the cursor is malformed", s409="The walk's ground was reorganised away"),
+    **listed(
+        INTEGRITY_LIST,
+        "listIntegrity",
+        "What was checked of which blocks",
+        description="Ranges of final blocks with the level at which their completeness was checked, by whom they were "
+        "served and what is doubtful; and over all of them, the gaps.",
+    ),
 )
-async def integrity(
-    reader: Given[Reader], explorer: Given[Explorer], limit: Limit = None, cursor: Cursor = None
-) -> IntegrityPageOut:
-    page = await reader.page(
-        "integrity", lambda queries, after, count: queries.integrity(after, count), range_out, None, limit, cursor
-    )
-    summary = await asyncio.to_thread(explorer.queries.soundness)
-    return IntegrityPageOut(page.data, page.next, page.head, soundness_out(summary))
-
-
-@get(
-    "/reorgs",
-    operation_id="listReorgs",
-    summary="Blocks that were shown and then dropped by the chain, newest first",
-    responses=documented(s400="The limit or the cursor is malformed", s409="The walk's ground was reorganised away"),
-)
-async def reorgs(reader: Given[Reader], limit: Limit = None, cursor: Cursor = None) -> PageOut[ReorgOut]:
-    return await reader.page(
-        "reorgs", lambda queries, after, count: queries.reorgs(after, count), reorg_out, None, limit, cursor
+async def integrity(request: Asking, reader: Given[Reader]) -> IntegrityPageOut:
+    page = await reader.list(request, INTEGRITY_LIST, range_out)
+    _, summary = await reader.ask(lambda queries: queries.soundness())
+    return IntegrityPageOut(
+        data=page.data, next=page.next, summary=soundness_out(summary), count=page.count, head=page.head
     )
 
 
-@get(
-    "/parked",
-    operation_id="listParked",
-    summary="Events that contradict what came before, newest first",
-    responses=LIST_FAULTS,
-)
-async def parked(
-    reader: Given[Reader], limit: Limit = None, cursor: Cursor = None, as_of: AsOf = None
-) -> PageOut[ParkedOut]:
-    return await reader.page(
-        "parked", lambda queries, after, count: queries.parked(after, count), parked_out, None, limit, cursor, as_of
-    )
+@get("/integrity/{block:int}", **item("getIntegrity", "What was checked of a block"))
+async def integrity_of(request: Asking, block: Number, reader: Given[Reader]) -> OneOut[RangeOut]:
+    name = f"check of block {block} on record"
+    return await reader.item(request, lambda queries: queries.integrity_of(block), range_out, name)
+
+
+@get("/reorgs", **listed(REORGS_LIST, "listReorgs", "Blocks that were shown and then dropped by the chain"))
+async def reorgs(request: Asking, reader: Given[Reader]) -> PageOut[ReorgOut]:
+    return await reader.list(request, REORGS_LIST, reorg_out)
+
+
+@get("/reorgs/{reorg:int}", **item("getReorg", "A reorganisation, by its number"))
+async def reorg(request: Asking, reorg: Number, reader: Given[Reader]) -> OneOut[ReorgOut]:
+    return await reader.item(request, lambda queries: queries.reorg(reorg), reorg_out, f"reorganisation {reorg}")
+
+
+@get("/parked", **listed(PARKED_LIST, "listParked", "Events that contradict what came before"))
+async def parked(request: Asking, reader: Given[Reader]) -> PageOut[ParkedOut]:
+    return await reader.list(request, PARKED_LIST, parked_out)
 
 
 @get(
@@ -138,10 +131,10 @@ async def reconciliation(
         lambda queries: queries.reconciliation_at(queries.head().number if block is None else block),
         lambda row: row,
         "block that touched us" + (f" up to {block}" if block is not None else ""),
-        as_of,
+        None if as_of is None else block_named(as_of),
     )
     books = await chain.books(bytes.fromhex(row.data.hash.removeprefix("0x")))
-    return OneOut(reconciliation_out(row.data, books), row.head)
+    return OneOut(data=reconciliation_out(row.data, books), head=row.head)
 
 
-HANDLERS: list[Any] = [block, integrity, reorgs, parked, digest, reconciliation]
+HANDLERS: list[Any] = [block, integrity, integrity_of, reorgs, reorg, parked, digest, reconciliation]

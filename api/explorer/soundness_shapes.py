@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from api.explorer.shapes import HeadOut
+from api.explorer.shapes import CountOut, HeadOut
 from api.rendering import Time, TimeMs, Wei
 
 
@@ -45,13 +45,14 @@ class SoundnessOut(Struct, frozen=True):
     gaps: list[GapOut]
 
 
-class IntegrityPageOut(Struct, frozen=True):
+class IntegrityPageOut(Struct, frozen=True, kw_only=True):
     """A page of ranges, newest first, and what all of them come to."""
 
     data: list[RangeOut]
     next: str | None
-    head: HeadOut
     summary: SoundnessOut
+    count: CountOut | UnsetType = UNSET
+    head: HeadOut
 
 
 class ReorgOut(Struct, frozen=True):

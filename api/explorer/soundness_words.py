@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from msgspec import Struct
 from msgspec.structs import asdict
 
 from api.explorer.soundness_shapes import (
@@ -48,19 +49,36 @@ def soundness_out(found: Soundness) -> SoundnessOut:
     )
 
 
-def block_detail_out(
-    number: int, row: BlockRow | None, integrity: IntegrityRow | None, reorgs: Sequence[ReorgRow]
-) -> BlockDetailOut:
+class BlockDetail(Struct, frozen=True):
+    """What there is to say of a height of the chain."""
+
+    number: int
+    row: BlockRow | None
+    integrity: IntegrityRow | None
+    reorgs: Sequence[ReorgRow]
+
+    @property
+    def is_final(self) -> bool:
+        return self.row.is_final if self.row else True
+
+
+def is_settled(found: BlockDetail) -> bool:
+    """Final, and its range is closed: nothing is added to it any more."""
+    return found.is_final and found.integrity is not None
+
+
+def block_detail_out(found: BlockDetail) -> BlockDetailOut:
+    row = found.row
     return BlockDetailOut(
-        number=number,
+        number=found.number,
         hash=row.hash if row else None,
         parent=row.parent if row else None,
         timestamp=iso_of_s(row.timestamp) if row else None,
         transactions=row.transactions if row else 0,
         events=row.events if row else 0,
-        is_final=row.is_final if row else True,
-        integrity=range_out(integrity) if integrity else None,
-        reorgs=[reorg_out(each) for each in reorgs],
+        is_final=found.is_final,
+        integrity=range_out(found.integrity) if found.integrity else None,
+        reorgs=[reorg_out(each) for each in found.reorgs],
     )
 
 

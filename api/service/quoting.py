@@ -1,6 +1,5 @@
 """What an order would cost: a model's terms, token counts and gas come in, the wei to put in escrow come out."""
 
-import difflib
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -8,6 +7,7 @@ from msgspec.structs import replace
 
 from api.service.gas import GasFloor
 from api.service.refusals import Invalid
+from api.service.suggesting import did_you_mean
 from domain.gas import JOB_GAS
 from indexer.explorer.rows import ModelRow, NodeRow
 
@@ -60,8 +60,7 @@ def choose(models: Sequence[ModelRow], named: str | None, default: str) -> Model
         raise UnknownModel("no model is named, and this server has no default", f"Name one in `model`. {listed}")
     model = next((model for model in models if model.model_id == wanted), None)
     if model is None:
-        close = difflib.get_close_matches(wanted, names, n=1)
-        raise UnknownModel(f"there is no model {wanted!r}", f"Did you mean {close[0]!r}?" if close else listed)
+        raise UnknownModel(f"there is no model {wanted!r}", did_you_mean(wanted, names, listed))
     if not model.is_active:
         raise InactiveModel(f"model {wanted!r} is registered but switched off by its owner", listed)
     return model

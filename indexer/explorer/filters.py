@@ -1,8 +1,32 @@
-"""What narrows a list: one struct a table, whose fields are columns and the values that they must have."""
+"""What narrows a list: conditions on columns, of which every row fulfils all."""
+
+from collections.abc import Sequence
+from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from .rows import JobState, NodeState, ReceiptState
+
+Value = int | str | bool
+Operator = Literal["=", ">=", "<=", "offers", "filled"]
+
+
+class Condition(Struct, frozen=True):
+    """One of these columns stands so to one of these values.
+
+    `offers` is for a list of offers that has one for the model, `filled` for a list that is empty or not.
+    """
+
+    columns: tuple[str, ...]
+    operator: Operator
+    values: tuple[Value, ...]
+
+
+Where = Sequence[Condition]
+
+FINALITY = "is_final"
+"""The one column that no table has: where a row lies tells it."""
 
 
 class Filter(Struct, frozen=True):
@@ -50,3 +74,13 @@ class EventFilter(Filter, frozen=True):
     name: str | None = None
     tx_hash: str | None = None
     address: str | None = None
+
+
+def equal(**values: Value) -> Where:
+    return tuple(Condition((column,), "=", (value,)) for column, value in values.items())
+
+
+def conditions(where: Filter | Where | None) -> Where:
+    if isinstance(where, Filter):
+        return equal(**{name: value for name, value in asdict(where).items() if value is not None})
+    return where or ()

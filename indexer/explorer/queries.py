@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import duckdb
-from msgspec.structs import asdict
 
 from .aggregates import ACCOUNTS, JOBS, MODELS, NODES, RECEIPTS
+from .counting import Count, count
 from .database import Shelf
 from .digests import BlockDigest, digest_at
 from .filters import (
@@ -19,9 +19,12 @@ from .filters import (
     ReceiptFilter,
     SampleFilter,
     TransactionFilter,
+    Where,
+    conditions,
 )
-from .listing import At, Order, Page, one, page
+from .listing import At, Page, one, page
 from .moments import Moment, Present, moment, present
+from .ordering import Order
 from .outcomes import EndingsRow, Outcomes, count_endings, read_outcomes
 from .pasts import Pasts
 from .progress import Progress, read_progress
@@ -44,21 +47,22 @@ from .rows import (
     TransactionRow,
 )
 from .search import Hit, Names, search
-from .soundness import Soundness, integrity_of, read_soundness, reorgs_of
+from .soundness import Soundness, integrity_of, read_soundness, reorgs_of, was_dropped
 from .stats import Incidents, read_incidents, read_stats, read_stats_at
 from .table import Table
 from .tables import OVERLAID
 from .waiting import Waiters
 
 LIMIT = 50
+COUNTED_MAX = 10_000
 PASTS_COUNTED = 16
 MOMENTS_MAX = 256
 
 _JOBS = Order(JOBS, ("job_id",))
 _RECEIPTS = Order(RECEIPTS, ("job_id",))
-_NODES = Order(NODES, ("address",), newest_first=False)
-_MODELS = Order(MODELS, ("model_id",), newest_first=False)
-_ACCOUNTS = Order(ACCOUNTS, ("address",), newest_first=False)
+_NODES = Order(NODES, ("address",), descending=False)
+_MODELS = Order(MODELS, ("model_id",), descending=False)
+_ACCOUNTS = Order(ACCOUNTS, ("address",), descending=False)
 _BLOCKS = Order(BLOCKS, ("number",))
 _TRANSACTIONS = Order(TRANSACTIONS, ("block", "index"))
 _EVENTS = Order(EVENTS, ("block", "log_index"))
@@ -156,6 +160,12 @@ class Queries:
     def events(self, where: EventFilter | None = None, after: str | None = None, limit: int = LIMIT) -> Page[EventRow]:
         return self._page(_EVENTS, where, after, limit)
 
+    def event(self, block: int, log_index: int) -> EventRow | None:
+        return cast("EventRow | None", self._one(EVENTS, block=block, log_index=log_index))
+
+    def reorg(self, number: int) -> ReorgRow | None:
+        return cast("ReorgRow | None", self._one(REORGS, reorg=number))
+
     def samples(self, node: str, after: str | None = None, limit: int = LIMIT) -> Page[SampleRow]:
         """Telemetry of one node."""
         return self._page(_SAMPLES, SampleFilter(node.lower()), after, limit)
@@ -168,6 +178,15 @@ class Queries:
 
     def integrity(self, after: str | None = None, limit: int = LIMIT) -> Page[IntegrityRow]:
         return self._page(_INTEGRITY, None, after, limit)
+
+    def rows(self, order: Order, where: Where = (), after: str | None = None, limit: int = LIMIT) -> Page[Any]:
+        """Any list, in any of the orders that `lists` names."""
+        return self._page(order, where, after, limit)
+
+    def count(self, table: Table, where: Where = (), exact_max: int = COUNTED_MAX) -> Count:
+        """How many rows there are; an estimate where there are more than `exact_max`."""
+        with self._holding(table) as (cursor, at):
+            return count(cursor, table, where, exact_max, at)
 
     def soundness(self) -> Soundness:
         """What was checked of all blocks, and where that leaves a gap."""
@@ -182,6 +201,11 @@ class Queries:
     def reorgs_of(self, number: int) -> tuple[ReorgRow, ...]:
         with self._shelf.reading() as cursor:
             return reorgs_of(cursor, number)
+
+    def was_dropped(self, hash_: str) -> bool:
+        """Whether a block of this hash was shown and then reorganised away."""
+        with self._shelf.reading() as cursor:
+            return was_dropped(cursor, hash_)
 
     def digest(self, number: int | None = None) -> BlockDigest | None:
         """The newest digest on record, or that of block `number`."""
@@ -224,7 +248,7 @@ class Queries:
     def reconciliation_at(self, number: int) -> ReconciliationRow | None:
         """The books as they stood after block `number`; None before the first block that touched us."""
         with self._shelf.moment() as cursor:
-            found = page(cursor, _BLOCKS, {}, None, 1, At(number, number)).rows
+            found = page(cursor, _BLOCKS, (), None, 1, At(number, number)).rows
         return _reconciled(found[0]) if found else None
 
     def _one(self, table: Table, **where: Any) -> Any:
@@ -234,13 +258,20 @@ class Queries:
         with self._looking() as (cursor, at, _):
             return one(cursor, table, where, at)
 
-    def _page(self, order: Order, where: Filter | None, after: str | None, limit: int) -> Page[Any]:
-        given = {name: value for name, value in asdict(where).items() if value is not None} if where else {}
-        if order.table not in OVERLAID:
+    def _page(self, order: Order, where: Filter | Where | None, after: str | None, limit: int) -> Page[Any]:
+        wanted = conditions(where)
+        with self._holding(order.table) as (cursor, at):
+            return page(cursor, order, wanted, after, limit, at)
+
+    @contextmanager
+    def _holding(self, table: Table) -> Iterator[tuple[duckdb.DuckDBPyConnection, At | None]]:
+        """One moment of a table; what no block holds has no past."""
+        if table in OVERLAID:
+            with self._looking() as (cursor, at, _):
+                yield cursor, at
+        else:
             with self._shelf.moment() as cursor:
-                return page(cursor, order, given, after, limit)
-        with self._looking() as (cursor, at, _):
-            return page(cursor, order, given, after, limit, at)
+                yield cursor, None
 
     @contextmanager
     def _looking(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, At | None, Head | None]]:

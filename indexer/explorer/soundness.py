@@ -101,6 +101,10 @@ def reorgs_of(cursor: duckdb.DuckDBPyConnection, number: int) -> tuple[ReorgRow,
     return tuple(row for row in _rows(cursor, REORGS, where, (number, number)) if isinstance(row, ReorgRow))
 
 
+def was_dropped(cursor: duckdb.DuckDBPyConnection, hash_: str) -> bool:
+    return bool(ask(cursor, "SELECT true FROM reorgs WHERE list_contains(dropped, ?) LIMIT 1", (hash_,)))
+
+
 def _gaps(cursor: duckdb.DuckDBPyConnection) -> tuple[Gap, ...]:
     found = ask(
         cursor,

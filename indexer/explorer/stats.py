@@ -7,7 +7,8 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from .aggregates import JOBS, MODELS, NODES, RECEIPTS
-from .listing import At, Order, page
+from .listing import At, page
+from .ordering import Order
 from .records import BLOCKS
 from .rows import Head, StatsRow
 from .tables import DOCUMENT, DOCUMENT_OF_RECEIPT
@@ -85,7 +86,7 @@ def _counts(
 
 
 def _row(cursor: duckdb.DuckDBPyConnection, head: Head, counts: Counts, at: At | None) -> StatsRow:
-    newest = page(cursor, _BOOKS, {}, None, 1, at).rows
+    newest = page(cursor, _BOOKS, (), None, 1, at).rows
     books = newest[0] if newest else None
     return StatsRow(
         head=head.number,

@@ -26,13 +26,13 @@ OFFCHAIN = (DOCUMENTS, NODE_SAMPLES, REORGS, INTEGRITY, DROPPED)
 TABLES = (*OVERLAID, *OFFCHAIN)
 TABLE_OF: dict[type[Row], Table] = {table.row: table for table in TABLES}
 
-_DOCUMENT_COLUMNS = tuple(
+DOCUMENT_COLUMNS = tuple(
     column
     for column in DOCUMENTS.columns
     if column.name in ("receipt_cid", "prompt_tokens", "completion_tokens", "started_at", "completed_at")
 )
-DOCUMENT = ", ".join(f"d.{column.name}" for column in _DOCUMENT_COLUMNS)
-SHOWN_DOCUMENT = ", ".join(column.kind.value.shown.format(f"d.{column.name}") for column in _DOCUMENT_COLUMNS)
+DOCUMENT = ", ".join(f"d.{column.name}" for column in DOCUMENT_COLUMNS)
+SHOWN_DOCUMENT = ", ".join(column.kind.value.shown.format(f"d.{column.name}") for column in DOCUMENT_COLUMNS)
 DOCUMENT_OF_RECEIPT = (
     "LEFT JOIN final.documents d ON d.job_id = r.job_id AND d.worker = r.worker AND d.response_cid = r.response_cid "
     "AND (r.commitment IS NULL OR d.commitment = r.commitment)"
@@ -106,7 +106,7 @@ def _comments() -> Iterator[str]:
     for table in OFFCHAIN:
         yield from _commented("TABLE", "final", table, table.comment)
         yield from _commented("VIEW", "main", table, table.comment)
-    for column in _DOCUMENT_COLUMNS:
+    for column in DOCUMENT_COLUMNS:
         yield f"COMMENT ON COLUMN main.receipts.{column.name} IS {_quoted(column.comment)}"
     for view in VIEWS:
         yield f"COMMENT ON VIEW main.{view.name} IS {_quoted(view.comment)}"

@@ -85,7 +85,7 @@ def test_a_fault_of_ours_tells_nothing_of_the_inside(
     def fail(*_: Any, **__: Any) -> Any:
         raise ZeroDivisionError("secret path /etc/passwd")
 
-    monkeypatch.setattr(house.explorer.queries, "jobs", fail)
+    monkeypatch.setattr(house.explorer.queries, "rows", fail)
     broken = http.get("/explorer/v1/jobs")
     assert (broken.status_code, set(broken.json())) == (500, PROBLEM)
     assert "secret" not in broken.text

@@ -36,8 +36,9 @@ class Pair(Struct):
 
 
 def told(body: Any) -> Any:
-    """A cursor holds the head at which it was made, and may be kept longer than that."""
-    return body | {"next": body["next"] is not None} if "next" in body else body
+    """A cursor holds the head at which it was made, and may be kept longer than that; time passes between two."""
+    aged = body | {"head": body["head"] | {"age_s": None}} if "head" in body else body
+    return aged | {"next": body["next"] is not None} if "next" in body else aged
 
 
 @pytest.fixture
@@ -105,7 +106,11 @@ class Life:
         addresses = ["0x" + each.hex() for each in (GATEWAY, *WORKERS)]
         own = [f"jobs/{self._job()}", f"receipts/{self._job()}", f"nodes/{addresses[1]}", f"accounts/{addresses[0]}"]
         held = [f"jobs?worker={addresses[1]}", f"receipts?worker={addresses[2].upper().replace('X', 'x')}"]
-        narrow = ["jobs?limit=2", "jobs?state=open", f"jobs?controller={addresses[0]}&limit=3"]
+        narrow = [
+            "jobs?limit=2&sort=-amount&count=true",
+            "jobs?state=open,claimed&include=node",
+            f"jobs?controller={addresses[0]}&limit=3",
+        ]
         head = self.house.explorer.head().number
         return [*LISTS, *own, *held, *narrow, f"jobs?as_of={self.source.randint(1, head)}"]
 

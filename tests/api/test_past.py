@@ -60,13 +60,13 @@ def test_a_walk_through_the_past_is_not_disturbed_and_its_cursor_serves_no_other
     assert (refused.status_code, refused.json()["type"]) == (400, "/problems/bad-cursor")
 
 
-@pytest.mark.parametrize("name", [*LISTS, "stats", "jobs/1", f"models/{MODEL}", "blocks/2", "reconciliation"])
+@pytest.mark.parametrize("name", [*LISTS, "stats", "jobs/1", f"models/{MODEL}", "blocks/2"])
 @pytest.mark.parametrize(
     ("block", "status", "kind"),
     [
         (10**6, 400, "/problems/as-of-beyond-head"),
         ("0x" + "ab" * 32, 404, "/problems/as-of-unknown"),
-        ("yesterday", 400, "about:blank"),
+        ("yesterday", 400, "/problems/bad-parameter"),
     ],
 )
 def test_a_moment_that_is_none_is_refused_with_a_remedy(
