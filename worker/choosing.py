@@ -12,7 +12,7 @@ from .board import Board, Job
 from .coordinator import Coordinator
 from .engine import Engine, EngineUnavailable, RequestRefused
 from .intake import Declined, Terms, Unprofitable, screen, screen_prompt
-from .journal import JobAccepted, Journal
+from .journal import UNRECORDED, JobAccepted, Journal
 from .prompts import Prompts
 
 GAS_PRICE_S = 15.0
@@ -70,7 +70,8 @@ class Chooser:
             screen(job, self._terms, await self._price_of_gas(), now)
             request = await self._prompts.read(job.prompt_cid)
             screen_prompt(job, self._terms, await self._engine.count_prompt(request.conversation))
-        except (Unprofitable, ContentError, EngineUnavailable, Retryable) as fault:
+            await self._journal.record({job.job_id: JobAccepted(job.job_id, time.time_ns() // 1_000_000)})
+        except (Unprofitable, ContentError, EngineUnavailable, Retryable, *UNRECORDED) as fault:
             self._postpone(job, str(fault))
             return False
         except (Declined, RequestRefused) as reason:
@@ -78,7 +79,6 @@ class Chooser:
             log.info("job %d is declined: %s", job.job_id, reason)
             return False
         else:
-            await self._journal.record({job.job_id: JobAccepted(job.job_id, time.time_ns() // 1_000_000)})
             self._not_before.pop(job.job_id, None)
             return True
         finally:

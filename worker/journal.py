@@ -9,11 +9,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.facts import AnyFact, Fact, Wei
-from domain.ledger import Ledger, Recorded
+from domain.ledger import Ledger, LedgerBusy, LedgerFull, LedgerUnreachable, Recorded
 
 from .engine import Description, FinishReason, Sampling
 
 PAGE = 1000
+UNRECORDED = (LedgerBusy, LedgerFull, LedgerUnreachable)
+"""What may keep a fact from being recorded for a while: nothing was done."""
 
 
 class JobAccepted(Fact, frozen=True, tag="work.accepted"):

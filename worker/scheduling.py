@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Iterable
 
 from chain.errors import ChainError, Fatal, Reverted
 from chain.relaying import NonceTaken
-from domain.ledger import LedgerBusy, LedgerFull, LedgerUnreachable
 from receipts.content.access import ContentError
 from receipts.statement import FalseStatement, NotInStatement
 
@@ -18,7 +17,7 @@ from .documents import Receipts
 from .engine import EngineUnavailable, RequestRefused
 from .health import Health
 from .intake import Declined
-from .journal import Abandoned, AnswerSent, ClaimLost, ClaimSent, Journal, Work
+from .journal import UNRECORDED, Abandoned, AnswerSent, ClaimLost, ClaimSent, Journal, Work
 from .proving import ProverDied
 from .running import Cancelled, Runner
 from .settings import Settings
@@ -30,7 +29,7 @@ TICK_S = 0.5
 """Leases and deadlines pass without any news."""
 PAUSE_S = 0.5
 PAUSE_S_MAX = 20.0
-TRANSIENT = (ChainError, ContentError, EngineUnavailable, LedgerBusy, LedgerFull, LedgerUnreachable, ProverDied)
+TRANSIENT = (ChainError, ContentError, EngineUnavailable, ProverDied, *UNRECORDED)
 HOPELESS = (RequestRefused, Declined, FalseStatement, NotInStatement)
 
 log = logging.getLogger(__name__)

@@ -4,13 +4,14 @@ everything goes on where it was, in the same process or in the next."""
 import contextlib
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from receipts.content.kubo import KuboContent
-from tests.integration.books import assert_balanced, come_to_rest
+from tests.integration.books import assert_balanced, close_the_books, come_to_rest
 from tests.integration.harness import House, eventually, house_on, write_settings
 from tests.network import Network
 from tests.worker.lab import MODEL_MANIFEST, price_of, until
@@ -20,6 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network")]
 
 DISK_MIB = 96
 PAGE = 4096
+OPEN = 1
 SHELL = 'mount -t tmpfs -o size="$1"m none "$2" && echo mounted && exec sleep 3600'
 
 
@@ -105,6 +107,33 @@ async def test_a_full_disk_refuses_orders_whole_and_indexing_goes_on_when_there_
     shutil.copyfile(disk.path / "explorer.duckdb", house.database)
     await assert_balanced(house, first, second)
     assert house.earned(house.workers[worker]) == price_of("while there was room") + price_of("too much")
+
+
+async def test_a_worker_whose_disk_is_full_takes_no_job_says_so_and_goes_on_when_there_is_room(
+    network: Network, upstream: Upstream, tmp_path: Path, disk: Disk
+) -> None:
+    with house_on(network, tmp_path, upstream.url) as house:
+        worker = house.hire()
+        settings = tomllib.loads(house.settings_file(worker).read_text())
+        settings["domain"]["ledger_url"] = f"sqlite:///{disk.mounted}/journal.db"
+        write_settings(house.settings_file(worker), settings)
+        house.prefix = disk.prefix
+        await house.start("serve", worker)
+        first = await house.order("while there was room")
+        await house.settled(first)
+        await house.evidence(first)
+        disk.fill()
+        second = await house.order("too much")
+        await until(lambda: house.said(worker).count("disk is full or failing") >= 2, "what cannot be recorded is said")
+        assert house.status(second) == OPEN
+        disk.free()
+        await house.settled(second)
+        complaints = [line for line in house.said(worker).splitlines() if "disk is full or failing" in line]
+        assert len(complaints) <= 5, "less often each time"
+        assert f"job {second} is looked at again in 2 s" in complaints[0]
+        assert "Traceback" not in house.said(worker)
+        await house.evidence(second)
+        await close_the_books(house, first, second)
 
 
 async def with_a_worker(house: House) -> str:
