@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
 import click
 import httpx
 import msgspec
+from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
@@ -46,12 +48,21 @@ def status(session: Session, watch: bool, api_url: str, as_json: bool) -> None:
             elif not watch:
                 session.console.print(_status_table(await _read_status(api)))
             else:
-                with Live(console=session.console, auto_refresh=False) as live:
-                    while True:
-                        live.update(_status_table(await _read_status(api)), refresh=True)
-                        await asyncio.sleep(WATCH_S)
+                await _watch(session.console, api)
 
     run_async(run())
+
+
+async def _watch(console: Console, api: httpx.AsyncClient) -> None:
+    """In one place on a terminal; into a pipe or a file, one table after the other."""
+    with Live(console=console, auto_refresh=False) if console.is_terminal else nullcontext() as live:
+        while True:
+            table = _status_table(await _read_status(api))
+            if live is None:
+                console.print(table)
+            else:
+                live.update(table, refresh=True)
+            await asyncio.sleep(WATCH_S)
 
 
 async def _read_status(api: httpx.AsyncClient) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from tests.indexer.world import World
 
 LOOKS_MAX = 12
 
+pytestmark = pytest.mark.slow
+
 
 class Tables(Protocol):
     def refresh(self) -> int: ...

@@ -1,13 +1,15 @@
 """What an operator does to a worker: stops it with a signal to everything it started, registers it with a stake."""
 
+import asyncio
 import signal
+import sys
 
 import msgspec
 import pytest
 
 from tests.integration.books import close_the_books
-from tests.integration.harness import House, tallystick, write_settings
-from tests.worker.lab import until
+from tests.integration.harness import House, spawn, tallystick, write_settings
+from tests.worker.lab import WAIT_S, until
 from tests.worker.upstream import Upstream
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network")]
@@ -45,6 +47,18 @@ def test_a_stake_below_the_least_is_refused_before_anything_is_sent(house: House
     assert refused.returncode == 1
     assert f"a node that may claim stakes 0.01 eth ({least} wei) or more" in refused.stderr
     assert house.height == before
+
+
+async def test_status_is_shown_anew_each_second_until_it_is_stopped(house: House) -> None:
+    await house.start("serve")
+    log = house.folder / "watch.log"
+    command = [sys.executable, "-m", "tallystick", "status", "--watch", "--api-url", house.api_url]
+    with log.open("wb") as told:
+        watching = spawn(command, {}, stdout=told, stderr=told)
+    await until(lambda: log.read_text().count("bottleneck") >= 3, "it is told again and again")
+    watching.send_signal(signal.SIGINT)
+    assert await asyncio.to_thread(watching.wait, WAIT_S) == 130
+    assert log.read_text().splitlines()[-1] == "stopped"
 
 
 async def test_status_tells_how_far_the_chain_is_indexed_and_what_holds_that_back(house: House) -> None:
