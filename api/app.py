@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from importlib.metadata import version
 from typing import Any
 
@@ -36,6 +36,8 @@ from api.prompts.routes import create_router as create_prompts_router
 from api.service.desks import Desks, build_desks
 from api.service.ports import ChainReader, Indexing, Orders
 from api.settings import ApiSettings
+from api.sql.door import SqlDoor
+from api.sql.routes import router as sql_router
 from api.workers import routes as workers
 from domain.ledger import Ledger
 from indexer.explorer.explorer import Explorer
@@ -58,6 +60,7 @@ class Parts(Struct, frozen=True):
     settings: ApiSettings = ApiSettings()
     takes_orders: bool = True
     """Whether `orders` has a wallet to pay with."""
+    sql: SqlDoor | None = None
 
 
 def create_app(parts: Parts) -> Litestar:
@@ -83,6 +86,7 @@ def create_app(parts: Parts) -> Litestar:
         "settings": settings,
         "assets": files,
         "site": site,
+        "sql": parts.sql,
     }
     return Litestar(
         [
@@ -90,6 +94,7 @@ def create_app(parts: Parts) -> Litestar:
             workers.router,
             explorer_router,
             create_live_router(settings),
+            sql_router,
             gateway.get_content,
             gateway.head_content,
             probes.router,
@@ -100,7 +105,7 @@ def create_app(parts: Parts) -> Litestar:
         ],
         dependencies={name: _provide(value) for name, value in given.items()},
         exception_handlers={**HANDLERS, NotFoundException: lost(site)},
-        lifespan=[lambda _: _working(desks, explorer), lambda _: hub.running()],
+        lifespan=[lambda _: _working(desks, explorer), lambda _: hub.running(), lambda _: _asking(parts.sql)],
         middleware=[
             Counting(metrics),
             ByHead(explorer, _settled_age_s(parts)),
@@ -130,6 +135,10 @@ async def _working(desks: Desks, explorer: Explorer) -> AsyncIterator[None]:
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
+
+
+def _asking(sql: SqlDoor | None) -> AbstractAsyncContextManager[None]:
+    return sql.open() if sql else nullcontext()
 
 
 def _provide(value: Any) -> Provide:

@@ -28,7 +28,7 @@ STAGES = ("queue", "inference", "proof", "settlement", "indexed", "total")
 
 async def measure(folder: Path) -> tuple[list[Asked], dict[str, int]]:
     """Every prompt once a round, after one that warms up; and the memory of each process in MiB."""
-    planned = plan(project_root(), folder / "network", Ports(chain=0, api=0, kubo=0))
+    planned = plan(project_root(), folder / "network", Ports(chain=0, api=0, kubo=0, quack=0))
     async with running(planned, lambda stage: print(stage, flush=True)) as up, connected(up.api_url) as api:
         evidence = folder / "evidence"
         evidence.mkdir()

@@ -49,6 +49,7 @@ class Ports(Struct, frozen=True):
     chain: int = 8545
     api: int = 8001
     kubo: int = 5001
+    quack: int = 9494
 
 
 class Plan(Struct, frozen=True):
@@ -73,6 +74,7 @@ class Running(Struct, frozen=True):
     ws_url: str
     api_url: str
     kubo_url: str
+    quack_port: int
     deployment: Deployment
     deployment_file: Path
     children: Supervisor
@@ -113,6 +115,7 @@ async def running(plan: Plan, report: Report) -> AsyncIterator[Running]:
             ws_url=chain.ws_url,
             api_url=f"http://127.0.0.1:{_port(plan.ports.api)}",
             kubo_url=f"http://127.0.0.1:{_port(plan.ports.kubo)}",
+            quack_port=_port(plan.ports.quack),
             deployment=deployment,
             deployment_file=plan.deployment_file,
             children=children,
@@ -221,6 +224,7 @@ def _write_settings(plan: Plan, up: Running) -> None:
         "domain": {"ledger_url": f"sqlite:///{plan.folder / 'ledger.db'}"},
         "indexer": {"database": str(plan.folder / "explorer.duckdb")},
         "content": {"folder": str(plan.folder / "content")},
+        "sql": {"quack_port": up.quack_port, "tokens": str(plan.folder / "sql-tokens.json")},
         "wallet": {"development_account": ORDERER},
         "api": {
             "port": _port_of(up.api_url),

@@ -8,6 +8,7 @@ from api.app import Parts, create_app
 from api.content.kubo import create_kubo_app
 from api.service.ports import Order, OrderRefused, Orders
 from api.settings import ApiSettings
+from api.sql.settings import SqlSettings
 from chain.contracts import Contracts
 from chain.relaying import Relayer
 from chain.signing import Signer
@@ -19,6 +20,7 @@ from tallystick.gauging import IndexerGauges
 from tallystick.indexing import IndexSettings, indexing, showing, stopping
 from tallystick.listening import Door, open_door, serve
 from tallystick.onchain import reading
+from tallystick.sql import plan_of, sql_door
 
 
 class ServeSettings(IndexSettings, frozen=True):
@@ -26,6 +28,7 @@ class ServeSettings(IndexSettings, frozen=True):
 
     content: ContentSettings
     api: ApiSettings
+    sql: SqlSettings
 
 
 class NoOrders:
@@ -48,6 +51,10 @@ async def serving(settings: ServeSettings, deployment: Deployment, signer: Signe
         if signer is not None:
             relayer = await stack.enter_async_context(Relayer(chain.node, shown.ledger, signer))
             orders = RelayedOrders(relayer, chain.contracts, deployment, settings.api.order_wait_s)
+        sql = None
+        if settings.sql.enabled:
+            plan = plan_of(settings.sql, settings.domain, settings.indexer, deployment)
+            sql = await stack.enter_async_context(sql_door(plan))
         parts = Parts(
             explorer=shown.explorer,
             ledger=shown.ledger,
@@ -58,6 +65,7 @@ async def serving(settings: ServeSettings, deployment: Deployment, signer: Signe
             deployment=deployment,
             settings=settings.api,
             takes_orders=signer is not None,
+            sql=sql,
         )
         doors = [open_door("API", create_app(parts), settings.api.host, settings.api.port)]
         if isinstance(content, BlockStore):

@@ -99,6 +99,10 @@ class Database:
         finally:
             self.leave()
 
+    def outside(self) -> duckdb.DuckDBPyConnection:
+        """A cursor that stands outside of the explorer's catalog: whoever has it closes it before us."""
+        return self._connection.cursor()
+
     def snapshot(self, to: Path) -> None:
         """A consistent copy in a file of its own, which other processes may open. Neither side waits."""
         with self._fresh() as cursor:

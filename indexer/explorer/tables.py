@@ -7,6 +7,7 @@ before lies in `history`.
 from collections.abc import Iterator
 
 import duckdb
+from msgspec import Struct
 
 from . import ranges
 from .aggregates import ACCOUNTS, DOCUMENTS, JOBS, MODELS, NODES, RECEIPTS
@@ -57,6 +58,29 @@ DIGESTS = {
 }
 
 
+class Entry(Struct, frozen=True):
+    """What can be asked for by one name in `main`: what it holds, and what each of its columns means."""
+
+    name: str
+    comment: str
+    columns: dict[str, str]
+
+    def comments(self) -> Iterator[str]:
+        """Statements that note it in the database, on a view of this name in schema `main`."""
+        yield f"COMMENT ON VIEW main.{self.name} IS {_quoted(self.comment)}"
+        for name, comment in self.columns.items():
+            yield f'COMMENT ON COLUMN main.{self.name}."{name}" IS {_quoted(comment)}'
+
+
+def _entry(table: Table) -> Entry:
+    columns = {column.name: column.comment for column in table.columns}
+    if table in OVERLAID:
+        columns["is_final"] = IS_FINAL
+    if table is RECEIPTS:
+        columns |= {column.name: column.comment for column in DOCUMENT_COLUMNS}
+    return Entry(table.name, table.comment, columns)
+
+
 def create(cursor: duckdb.DuckDBPyConnection, chain_id: int) -> None:
     """Everything an empty database needs."""
     cursor.execute(";\n".join((*_schemas(), *_comments(), *ranges.statements())))
@@ -101,17 +125,10 @@ def _comments() -> Iterator[str]:
     for table in OVERLAID:
         yield from _commented("TABLE", "final", table, f"{table.comment} (final blocks only)")
         yield from _commented("TABLE", "tip", table, f"{table.comment} (as changed by blocks that are not final)")
-        yield from _commented("VIEW", "main", table, table.comment)
-        yield f"COMMENT ON COLUMN main.{table.name}.is_final IS {_quoted(IS_FINAL)}"
     for table in OFFCHAIN:
         yield from _commented("TABLE", "final", table, table.comment)
-        yield from _commented("VIEW", "main", table, table.comment)
-    for column in DOCUMENT_COLUMNS:
-        yield f"COMMENT ON COLUMN main.receipts.{column.name} IS {_quoted(column.comment)}"
-    for view in VIEWS:
-        yield f"COMMENT ON VIEW main.{view.name} IS {_quoted(view.comment)}"
-        for name, comment in view.columns.items():
-            yield f"COMMENT ON COLUMN main.{view.name}.{name} IS {_quoted(comment)}"
+    for entry in DICTIONARY:
+        yield from entry.comments()
 
 
 def _commented(what: str, schema: str, table: Table, comment: str) -> Iterator[str]:
@@ -122,3 +139,7 @@ def _commented(what: str, schema: str, table: Table, comment: str) -> Iterator[s
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+DICTIONARY = (*map(_entry, TABLES), *(Entry(view.name, view.comment, view.columns) for view in VIEWS))
+"""Everything that analysts see, in the order of the tables: the one place that says what it means."""

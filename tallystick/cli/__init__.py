@@ -33,6 +33,7 @@ COMMANDS = {
     "doctor": ("tallystick.cli.doctor", "doctor"),
     "node": ("tallystick.cli.node", "node"),
     "model": ("tallystick.cli.model", "model"),
+    "token": ("tallystick.cli.token", "token"),
     "wallet": ("tallystick.cli.wallet", "wallet"),
 }
 

@@ -9,6 +9,7 @@ import msgspec
 from rich.table import Table
 
 from api.settings import ApiSettings
+from api.sql.settings import SqlSettings
 from chain.errors import ChainError
 from chain.node import Node
 from chain.settings import ChainSettings
@@ -36,8 +37,10 @@ def doctor(session: Session, rpc_url: str | None, ws_url: str | None, deployment
     \b
     Example:  tallystick doctor --rpc-url http://127.0.0.1:8545
     """
-    api = session.settings(ApiSettings)
-    machine = this_machine(project_root(), {"API": api.port, "IPFS RPC": api.kubo_port, "chain": 8545})
+    api, sql = session.settings(ApiSettings), session.sources.room(SqlSettings, "sql")
+    machine = this_machine(
+        project_root(), {"API": api.port, "IPFS RPC": api.kubo_port, "SQL": sql.quack_port, "chain": 8545}
+    )
     findings = list(examine(machine))
     findings += check_wallet(session.settings(WalletSettings))
     findings += run_async(check_engine(session.settings(WorkerSettings)))

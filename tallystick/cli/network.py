@@ -25,7 +25,7 @@ from tallystick.doctor import project_root
 from tallystick.http import answer, connected
 from tallystick.network import Plan, Ports, Running, plan, running
 
-ANY_PORTS = Ports(chain=0, api=0, kubo=0)
+ANY_PORTS = Ports(chain=0, api=0, kubo=0, quack=0)
 TIMES = ("queue", "inference", "proof", "settlement", "indexed")
 PATH = click.Path(path_type=Path)
 PORT = click.IntRange(0, 65535)
@@ -134,14 +134,15 @@ def _shortened(text: str, length: int = 90) -> str:
 @click.option("--chain-port", type=PORT, default=8545, show_default=True)
 @click.option("--api-port", type=PORT, default=8001, show_default=True)
 @click.option("--kubo-port", type=PORT, default=5001, show_default=True)
+@click.option("--quack-port", type=PORT, default=9494, show_default=True)
 @pass_session
-def up(session: Session, folder: Path, chain_port: int, api_port: int, kubo_port: int) -> None:
+def up(session: Session, folder: Path, chain_port: int, api_port: int, kubo_port: int, quack_port: int) -> None:
     """Runs the whole network until Ctrl-C, and prints where everything is. Its data survive a restart.
 
     \b
     Example:  tallystick up --api-port 9001
     """
-    planned = plan(project_root(), folder.resolve(), Ports(chain_port, api_port, kubo_port))
+    planned = plan(project_root(), folder.resolve(), Ports(chain_port, api_port, kubo_port, quack_port))
     run_async(keep_up(session.console, planned))
 
 
@@ -170,6 +171,7 @@ def _tell_where(console: Console, planned: Plan, up: Running) -> None:
     table = Table(show_header=False, title="the network is up; Ctrl-C ends it")
     table.add_row("API", up.api_url)
     table.add_row("its documentation", f"{up.api_url}/docs and {up.api_url}/redoc")
+    table.add_row("SQL", f"{up.api_url}/explorer/v1/sql, and from any DuckDB: ATTACH 'quack:127.0.0.1:{up.quack_port}'")
     table.add_row("IPFS RPC", up.kubo_url)
     table.add_row("chain", f"{up.rpc_url} (id {up.deployment.chain_id})")
     table.add_row("contracts", str(up.deployment_file))

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from api.settings import ApiSettings
+from api.sql.settings import SqlSettings
 from chain.settings import ChainSettings
 from domain.settings import DomainSettings
 from indexer.settings import IndexerSettings
@@ -36,12 +37,21 @@ def index_deployment(
 @click.option("--host", help="Address to listen on [default: 127.0.0.1].")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the API [default: 8001].")
 @click.option("--kubo-port", type=click.IntRange(0, 65535), help="Port of the IPFS RPC [default: 5001].")
+@click.option("--sql/--no-sql", default=None, help="Answer SQL, in a process of its own [default: yes].")
+@click.option("--quack-port", type=click.IntRange(0, 65535), help="Port that DuckDB can attach [default: 9494].")
 @database_option
 @chain_options
 @wallet_options
 @pass_session
 def serve(
-    session: Session, host: str | None, port: int | None, kubo_port: int | None, database: str | None, **options: Any
+    session: Session,
+    host: str | None,
+    port: int | None,
+    kubo_port: int | None,
+    sql: bool | None,
+    quack_port: int | None,
+    database: str | None,
+    **options: Any,
 ) -> None:
     """Indexes the chain and serves the API over it, until Ctrl-C. With a wallet it takes orders and pays for them.
 
@@ -55,7 +65,8 @@ def serve(
     has_wallet = bool(wallet.keystore) or wallet.development_account is not None
     signer = open_signer(wallet, deployment.chain_id, session.environ, session.person) if has_wallet else None
     api = session.settings(ApiSettings, host=host, port=port, kubo_port=kubo_port)
-    run_async(serving.run_api(_settings(session, flags, deployment, database, api), deployment, signer))
+    asking = session.sources.room(SqlSettings, "sql", enabled=sql, quack_port=quack_port)
+    run_async(serving.run_api(_settings(session, flags, deployment, database, api, asking), deployment, signer))
 
 
 def _settings(
@@ -64,6 +75,7 @@ def _settings(
     deployment: Deployment,
     database: str | None,
     api: ApiSettings | None = None,
+    sql: SqlSettings | None = None,
     level: str | None = None,
     finality: str | None = None,
 ) -> serving.ServeSettings:
@@ -81,4 +93,5 @@ def _settings(
         ),
         content=session.settings(ContentSettings),
         api=api or session.settings(ApiSettings),
+        sql=sql or session.sources.room(SqlSettings, "sql"),
     )

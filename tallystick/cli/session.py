@@ -15,7 +15,7 @@ from tallystick.settings import Sources, read_sources
 if TYPE_CHECKING:
     from rich.console import Console
 
-ROOMS = frozenset({"api", "chain", "content", "domain", "indexer", "receipts", "wallet", "worker"})
+ROOMS = frozenset({"api", "chain", "content", "domain", "indexer", "receipts", "sql", "wallet", "worker"})
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 CHATTY_LOGGERS = ("httpx", "uvicorn.error")

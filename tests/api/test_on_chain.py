@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from api.settings import ApiSettings
+from api.sql.settings import SqlSettings
 from chain.settings import ChainSettings
 from chain.signing import from_development_mnemonic
 from domain.settings import DomainSettings
@@ -38,6 +39,7 @@ async def running(network: Network, folder: Path) -> AsyncIterator[tuple[httpx.A
         indexer=IndexerSettings(database=folder / "explorer.duckdb", chain_id=chain_id),
         content=ContentSettings(folder=str(folder / "blocks")),
         api=ApiSettings(port=0, kubo_port=0, gas_cover_percent=0),
+        sql=SqlSettings(quack_port=0, tokens=folder / "tokens.json"),
     )
     stop = asyncio.Event()
     signer = from_development_mnemonic(GATEWAY, chain_id)

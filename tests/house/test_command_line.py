@@ -63,7 +63,9 @@ def test_every_command_stands_in_the_readme(name: str) -> None:
 def test_every_option_is_explained_or_named_for_what_it_is(path: tuple[str, ...]) -> None:
     for parameter in ALL[path].params:
         if isinstance(parameter, click.Option):
-            assert parameter.help or parameter.name in {"chain_port", "api_port", "kubo_port"}, parameter.name
+            assert parameter.help or parameter.name in {"chain_port", "api_port", "kubo_port", "quack_port"}, (
+                parameter.name
+            )
 
 
 MISTAKES = {

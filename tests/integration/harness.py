@@ -181,6 +181,7 @@ class House(Lab):
             "domain": {"ledger_url": f"sqlite:///{self.folder / 'serve.db'}"},
             "indexer": {"database": str(self.database), "integrity_s": 1},
             "content": {"folder": str(self.folder / "content")},
+            "sql": {"enabled": False},
             "wallet": {"development_account": ORDERER_NUMBER},
             "api": {
                 "port": _port_of(self.api_url),

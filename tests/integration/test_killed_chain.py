@@ -37,7 +37,7 @@ def planned(tmp_path: Path, upstream: Upstream) -> Plan:
     for suffix in ("", ".genesis"):
         shutil.copyfile(state / f"state.json{suffix}", folder / f"chain.json{suffix}")
     engine = ("--engine", "openai", "--engine-url", upstream.url)
-    return Plan(ROOT, folder, Ports(0, 0, 0), model, Path(sys.executable), engine)
+    return Plan(ROOT, folder, Ports(0, 0, 0, 0), model, Path(sys.executable), engine)
 
 
 async def test_a_killed_chain_ends_the_network_at_once_with_the_reason(planned: Plan) -> None:
