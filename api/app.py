@@ -40,6 +40,7 @@ from api.sql.door import SqlDoor
 from api.sql.routes import router as sql_router
 from api.workers import routes as workers
 from domain.ledger import Ledger
+from indexer.explorer.at_hand import keeping_rows
 from indexer.explorer.explorer import Explorer
 from receipts.content.access import Content
 from receipts.deployment import DEVELOPMENT_CHAINS, Deployment
@@ -128,7 +129,8 @@ async def _working(desks: Desks, explorer: Explorer) -> AsyncIterator[None]:
     resent = await desks.orders.resume()
     if resent:
         _log.info("sent %d orders that were recorded but not sent before", resent)
-    beside = [asyncio.create_task(work) for work in (desks.jobs.keep_up(), keeping_names(explorer))]
+    works = (desks.jobs.keep_up(), keeping_names(explorer), keeping_rows(explorer))
+    beside = [asyncio.create_task(work) for work in works]
     try:
         yield
     finally:

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import Any, TypeVar, cast
 from urllib.parse import quote, quote_from_bytes
 
 from litestar.connection import Request
@@ -20,6 +21,7 @@ from api.rendering import render
 from api.service.refusals import Absent
 from api.settings import ApiSettings
 from indexer.explorer import BadMoment
+from indexer.explorer.at_hand import NotAtHand
 from indexer.explorer.counting import Count
 from indexer.explorer.explorer import Explorer
 from indexer.explorer.filters import Filter, equal
@@ -74,7 +76,7 @@ class Reader:
 
         def read(queries: Queries) -> Told:
             if place is not None:
-                check_ground(place, self._explorer.queries)
+                check_ground(place, queries if asked.as_of is None else self._explorer.queries)
             page = queries.rows(asked.order, where, place.after if place else None, most)
             count = queries.count(listing.table, where, self._settings.count_exact_max) if asked.is_counted else None
             related = [brought[name] for name in asked.related]
@@ -157,9 +159,15 @@ class Reader:
         return OneOut(data=shown(found), head=head_out(head, finality_of([found], head)))
 
     async def ask(self, question: Callable[[Queries], Found], as_of: int | str | None = None) -> tuple[Head, Found]:
-        """The head is taken before the rows are read: it may be too old, never too new."""
+        """The head is taken before the rows are read: it may be too old, never too new.
+
+        What is at hand is read here: another thread would take longer to begin than that takes.
+        """
         if as_of is None:
-            head = self._explorer.head()
+            head, rows = self._explorer.head(), self._explorer.at_hand.now
+            with suppress(NotAtHand):
+                if rows is not None:
+                    return head, question(cast("Queries", rows))
             return head, await asyncio.to_thread(question, self._explorer.queries)
         past = self._explorer.queries.as_of(as_of)
         try:

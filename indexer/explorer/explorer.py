@@ -9,6 +9,7 @@ from typing import TypeVar
 from domain.facts import BlockFinalised
 from domain.ledger import Ledger, Snapshot, Tip
 
+from .at_hand import AtHand
 from .batches import Batch, Stored, batches, weight
 from .changes import Changes, Follower, Journal
 from .database import Database, Shelf
@@ -23,7 +24,7 @@ from .pasts import Pasts
 from .progress import Progress, advanced, read_progress, with_head, write_progress
 from .projecting import Folded, Projection, final_totals, write
 from .queries import Queries
-from .rows import Head, TransactionRow
+from .rows import Head, JobRow, TransactionRow
 from .search import Names
 from .sources import Sources
 from .touched import Listener, Touched
@@ -82,6 +83,7 @@ class Explorer:
         folder = path.with_name(f"{path.stem}.pasts")
         self._pasts = Pasts(folder, ledger, self.sources, self._shelf.reading)
         self.names = Names(path.with_suffix(".names"), self._shelf.moment)
+        self.at_hand = AtHand(path.with_name(f"{path.stem}.rows"))
         self.queries = Queries(self._shelf, self._waiters, self._pasts, self.names)
         try:
             self._progress, self._totals = self._resume()
@@ -183,6 +185,7 @@ class Explorer:
         self._shelf.swap(database)
         self._reopened = database.reopened
         self.names.doubt()
+        self.at_hand.doubt()
         self._tell(Touched(everything=True))
         self._journal.discard()
         self._show(Changes(self.head(), is_whole=False))
@@ -212,6 +215,17 @@ class Explorer:
                 raise
             self._digests.committed()
 
+    def keep_rows(self) -> None:
+        """Brings the rows at hand up to the final ones, while others go on; from then on they follow each commit."""
+        while True:
+            with self._shelf.current.apart() as cursor:
+                taken = self.at_hand.catch_up(cursor)
+            if taken <= SMALL_EVENTS:
+                break
+        with self._turn, self._shelf.current.apart() as cursor:
+            self.at_hand.catch_up(cursor)
+            self.at_hand.begin(self._overlay.rows(JobRow))
+
     def open_beside(self, path: Path) -> Database:
         """Another database of the same chain, under the same limits."""
         return Database(path, self._tip.chain_id, *self._limits)
@@ -220,6 +234,7 @@ class Explorer:
         with self._turn:
             self.names.close()
             self._pasts.close()
+            self.at_hand.close()
             self._shelf.current.close()
 
     def _resume(self) -> tuple[Progress, Totals]:
@@ -283,6 +298,7 @@ class Explorer:
             changes = self._journal.take(cursor, progress.head(), books, beside)
         self._digests.committed()
         self.names.note(batch.rows if batch else ())
+        self.at_hand.follow(folded, self._overlay.rows(JobRow))
         self._tell(_touched(self._overlay.touched(), folded))
         self._progress, self._totals = progress, totals
         self._tip_version = snapshot.version if snapshot else self._tip_version

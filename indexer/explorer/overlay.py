@@ -4,7 +4,7 @@ The rows after block N are the same whether the blocks before N are final or not
 rows leave `tip` in the transaction that brings them to `final`, and the others stay. Only a reorg folds anew.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
 import duckdb
@@ -49,6 +49,10 @@ class Overlay:
     def is_known(self) -> bool:
         """Whether the tables hold what is known here."""
         return self._is_known
+
+    def rows(self, kind: type[Row]) -> Mapping[Key, Row]:
+        """Those of a kind that the tip changed, by key; they are not to be changed, but more may come."""
+        return self._rows.get(kind, {})
 
     def touched(self) -> Touched:
         """What readers see otherwise since this was asked last."""
