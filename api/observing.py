@@ -1,10 +1,10 @@
 """What is counted about requests: messages of the HTTP exchange come in, request ids and Prometheus metrics go out."""
 
+import random
 import re
 import time
-import uuid
 
-from litestar.datastructures import Headers, MutableScopeHeaders
+from litestar.datastructures import Headers
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -48,14 +48,14 @@ def request_id(scope: Scope) -> str:
     state = scope["state"]
     if "request_id" not in state:
         sent = Headers.from_scope(scope).get("x-request-id", "")
-        state["request_id"] = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+        state["request_id"] = sent if REQUEST_ID.fullmatch(sent) else f"{random.getrandbits(128):032x}"
     return str(state["request_id"])
 
 
 async def name_answer(message: Message, scope: Scope) -> None:
     """Hook for every message that leaves, those of unknown routes too."""
     if message["type"] == "http.response.start":
-        MutableScopeHeaders.from_message(message)["X-Request-Id"] = request_id(scope)
+        message["headers"] = [*message["headers"], (b"x-request-id", request_id(scope).encode())]
 
 
 class Counting(ASGIMiddleware):

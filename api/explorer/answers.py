@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterable, Mapping
 
 from api.explorer.grounds import Ground
-from api.explorer.splicing import Packed, pack
+from api.explorer.splicing import Piece
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -29,23 +29,18 @@ class Answer:
     marks answers.
     """
 
-    __slots__ = ("_packed", "body", "headers", "marks", "own_head", "tail")
+    __slots__ = ("body", "headers", "marks", "own_head", "tail")
 
     def __init__(
         self, headers: Headers, body: bytes, tail: bytes, *, own_head: bool = False, marks: Mapping[str, str] = NO_MARKS
     ) -> None:
-        self.headers, self.body, self.tail, self.own_head, self.marks = headers, body, tail, own_head, marks
-        self._packed: Packed | None = None
+        self.headers, self.own_head, self.marks = headers, own_head, marks
+        self.body, self.tail = Piece(body), Piece(tail, is_last=True)
 
     @property
     def weight(self) -> int:
-        return len(self.body) + len(self.tail) + OVERHEAD_BYTES
-
-    def packed(self) -> Packed:
-        """The body, packed when it is first wanted so."""
-        if self._packed is None:
-            self._packed = pack(self.body)
-        return self._packed
+        """Without what it comes to packed, a fifth of that, where readers take it so."""
+        return len(self.body.plain) + OVERHEAD_BYTES
 
 
 class Slot:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 
-from litestar.datastructures import Headers, MutableScopeHeaders
+from litestar.datastructures import Headers
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -51,7 +51,7 @@ class ByHead(ASGIMiddleware):
             if message["type"] == "http.response.start" and message["status"] == 200:
                 found = marks_of(scope)
                 settled = self._settled(scope) if found.pop(SETTLED, None) else {}
-                MutableScopeHeaders.from_message(message).update(marks | settled | found)
+                message["headers"] = [*message["headers"], *_written(marks | settled | found)]
             await send(message)
 
         await next_app(scope, receive, marking)
@@ -106,5 +106,8 @@ def _release() -> str:
 
 
 def _unchanged(marks: dict[str, str]) -> Message:
-    headers = [(name.lower().encode(), value.encode()) for name, value in marks.items()]
-    return {"type": "http.response.start", "status": 304, "headers": headers}
+    return {"type": "http.response.start", "status": 304, "headers": _written(marks)}
+
+
+def _written(marks: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in marks.items()]

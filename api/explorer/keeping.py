@@ -16,7 +16,7 @@ from api.explorer.answers import Answer, Answers, Slot
 from api.explorer.conditional import OPT_IN, mark, marks_of
 from api.explorer.grounds import Question, grounds_of, moved, names_moment
 from api.explorer.shapes import Finality, HeadOut
-from api.explorer.splicing import Packed, gzipped, pack
+from api.explorer.splicing import Piece, gzipped
 from api.explorer.words import aged, head_out
 from indexer.explorer import Touched
 from indexer.explorer.explorer import Explorer
@@ -35,7 +35,7 @@ class Keeping(ASGIMiddleware):
     def __init__(self, explorer: Explorer, bytes_max: int) -> None:
         self.answers = Answers(bytes_max)
         self._explorer = explorer
-        self._told: tuple[tuple[Head, Finality, int] | None, Packed] = (None, pack(b""))
+        self._told: tuple[tuple[Head, Finality, int] | None, Piece] = (None, Piece(b""))
         explorer.listen(self._forget)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
@@ -51,7 +51,7 @@ class Keeping(ASGIMiddleware):
         elif answer := slot.answer:
             await _say(answer, self._tail(answer, head), scope, send)
         elif answer := await _awaited(slot):
-            await _say(answer, _tail_of(answer), scope, send)
+            await _say(answer, answer.tail, scope, send)
         else:
             await next_app(scope, receive, send)
 
@@ -66,7 +66,7 @@ class Keeping(ASGIMiddleware):
             elif started is not None and message["type"] == "http.response.body":
                 begun, started = started, None
                 if not message["more_body"] and (answer := _answer(begun, message["body"], scope)):
-                    await _say(answer, _tail_of(answer), scope, send)
+                    await _say(answer, answer.tail, scope, send)
                 else:
                     await send(begun)
                     await send(message)
@@ -78,11 +78,11 @@ class Keeping(ASGIMiddleware):
         finally:
             self.answers.finish(slot, answer)
 
-    def _tail(self, answer: Answer, head: Head) -> Packed:
+    def _tail(self, answer: Answer, head: Head) -> Piece:
         """The end of a body, where it tells the head, as it is now and as old as it is now."""
-        if not answer.tail:
-            return _tail_of(answer)
-        told = msgspec.json.decode(answer.tail[len(HEAD) : -1], type=HeadOut)
+        if not answer.tail.plain:
+            return answer.tail
+        told = msgspec.json.decode(answer.tail.plain[len(HEAD) : -1], type=HeadOut)
         if answer.own_head:
             return _tail_saying(aged(told))
         known = head, told.finality, int(time.time())
@@ -117,12 +117,8 @@ def _answer(start: HTTPResponseStartEvent, body: bytes, scope: HTTPScope) -> Ans
     return Answer(tuple(headers.items()), body[:cut], body[cut:], own_head=own_head, marks=marks_of(scope))
 
 
-def _tail_saying(head: HeadOut) -> Packed:
-    return pack(HEAD + msgspec.json.encode(head) + b"}", is_last=True)
-
-
-def _tail_of(answer: Answer) -> Packed:
-    return pack(answer.tail, is_last=True)
+def _tail_saying(head: HeadOut) -> Piece:
+    return Piece(HEAD + msgspec.json.encode(head) + b"}", is_last=True)
 
 
 async def _awaited(slot: Slot) -> Answer | None:
@@ -131,14 +127,14 @@ async def _awaited(slot: Slot) -> Answer | None:
     return await asyncio.shield(slot.waiting)
 
 
-async def _say(answer: Answer, tail: Packed, scope: HTTPScope, send: Send) -> None:
+async def _say(answer: Answer, tail: Piece, scope: HTTPScope, send: Send) -> None:
     mark(scope, answer.marks)
-    headers = [*answer.headers, (b"vary", b"Accept-Encoding")]
-    if len(answer.body) >= PACKED_FROM_BYTES and b"gzip" in _header(scope, b"accept-encoding", b""):
-        body = gzipped(answer.packed(), tail)
+    headers = [*answer.headers]
+    if len(answer.body.plain) >= PACKED_FROM_BYTES and b"gzip" in _header(scope, b"accept-encoding", b""):
+        body = gzipped(answer.body, tail)
         headers.append((b"content-encoding", b"gzip"))
     else:
-        body = answer.body + tail.plain
+        body = answer.body.plain + tail.plain
     headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
