@@ -55,7 +55,7 @@ class History:
     def __init__(self, seed: int = 1, logs_a_block: int = 25) -> None:
         self._random = random.Random(seed)
         self._orders_a_block = max(1, round(logs_a_block / LOGS_A_JOB))
-        self._users = [self._random.randbytes(20) for _ in range(USERS)]
+        self.users = [self._random.randbytes(20) for _ in range(USERS)]
         self._workers = [self._random.randbytes(20) for _ in range(WORKERS)]
         self._models = [(f"model-{i}", self._cid()) for i in range(MODEL_COUNT)]
         self._jobs = 0
@@ -77,12 +77,18 @@ class History:
             yield block
             self._act()
 
+    def more(self) -> Iterator[BlockFinalised]:
+        """The blocks that follow those, without end."""
+        while True:
+            yield self._seal()
+            self._act()
+
     def _found(self) -> None:
         for model_id, cid in self._models:
             registered = ModelRegistered(model_id, cid, model_id.title(), "a model of the benchmark")
             priced = ModelPriced(model_id, PRICE_PROMPT, PRICE_COMPLETION, MAX_TOKENS)
-            self._send(self._users[0], MODELS, registered, priced)
-        self._send(self._users[0], COORDINATOR, VerifierAdded(1, b"\xc3" * 20, bytes(32)))
+            self._send(self.users[0], MODELS, registered, priced)
+        self._send(self.users[0], COORDINATOR, VerifierAdded(1, b"\xc3" * 20, bytes(32)))
         for worker in self._workers:
             self._send(worker, NODES, NodeRegistered(worker, 65536, 24576, 90, Wei(10**18)))
 
@@ -100,7 +106,7 @@ class History:
 
     def _order(self) -> None:
         self._jobs += 1
-        controller = self._random.choice(self._users)
+        controller = self._random.choice(self.users)
         escrow = self._random.randrange(10**12, 10**16)
         job = Job(self._jobs, controller, self._cid(), self._random.randrange(8), escrow, self._now + LIFETIME_S)
         model_id, cid = self._models[job.model]

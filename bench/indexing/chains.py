@@ -38,7 +38,7 @@ ADDRESSES = {
 }
 SPARSE = "sparse"
 SPARSE_BLOCKS, SPARSE_EVERY = 200_000, 50
-SIZES = {"10k": 10_000, "25k": 25_000, "100k": 100_000, "400k": 400_000, "1600k": 1_600_000}
+SIZES = {"10k": 10_000, "25k": 25_000, "100k": 100_000, "400k": 400_000, "500k": 500_000, "1600k": 1_600_000}
 
 
 class Chain(Struct, frozen=True):

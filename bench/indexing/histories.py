@@ -86,10 +86,10 @@ class Histories:
         nodes = [self._nodes.says("NodeRegistered", _address("node", i), *means) for i in range(NODES)]
         return [models, nodes]
 
-    def blocks(self, now: int) -> Iterator[list[Transaction]]:
-        """Blocks of four transactions without end; `now` is the time of the first."""
+    def blocks(self, now: int, first: int = 0) -> Iterator[list[Transaction]]:
+        """Blocks of four transactions without end, from the `first` cohort on; `now` is the time of block 1."""
         cohorts: list[Sequence[Job]] = [(), (), ()]
-        for i in range(10**9):
+        for i in range(first, 10**9):
             coming = [job(self._cohort * i + k + 1) for k in range(self._cohort)]
             stages = (self._ordered, self._claimed, self._answered, self._settled)
             block = [

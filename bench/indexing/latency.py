@@ -26,8 +26,8 @@ def latency() -> dict[str, float]:
     with running(SIZE) as (chain, devnet), tempfile.TemporaryDirectory() as folder:
         port, builder = free_port(), Builder(devnet.url)
         builder.resume()
-        with _serving(devnet.url, devnet.ws_url, chain.deployment_file, Path(folder), port):
-            _await(port, f"blocks/{builder.height}")
+        with serving(devnet.url, devnet.ws_url, chain.deployment_file, Path(folder), port):
+            await_row(port, f"blocks/{builder.height}")
             histories = Histories(load(chain.deployment_file))
             waits = [_mined_to_readable(builder, histories, port, i) for i in range(BLOCKS)]
     ordered = statistics.quantiles(waits, n=100, method="inclusive")
@@ -38,12 +38,13 @@ def _mined_to_readable(builder: Builder, histories: Histories, port: int, number
     asked = histories.sparse(4 * (JOBS_BEFORE + number))
     builder.mine([asked])
     began = time.perf_counter()
-    _await(port, f"jobs/{int.from_bytes(asked[0].topics[1], 'big')}")
+    await_row(port, f"jobs/{int.from_bytes(asked[0].topics[1], 'big')}")
     return time.perf_counter() - began
 
 
 @contextlib.contextmanager
-def _serving(url: str, ws_url: str, deployment: Path, folder: Path, port: int) -> Iterator[None]:
+def serving(url: str, ws_url: str, deployment: Path, folder: Path, port: int) -> Iterator[int]:
+    """`tallystick serve` over that chain, in an empty folder; yields its process."""
     program = [sys.executable, "-m", "tallystick", "serve", "--rpc-url", url, "--ws-url", ws_url]
     ports = ["--port", str(port), "--kubo-port", str(free_port())]
     stores = ["--database", str(folder / "explorer.duckdb"), "--ledger-url", f"sqlite:///{folder / 'ledger.db'}"]
@@ -51,15 +52,15 @@ def _serving(url: str, ws_url: str, deployment: Path, folder: Path, port: int) -
     with (folder / "serve.log").open("wb") as log:
         process = subprocess.Popen([*program, *own], stdout=log, stderr=log, cwd=folder, preexec_fn=end_with_parent())
         try:
-            yield
+            yield process.pid
         finally:
             process.terminate()
             process.wait(30)
 
 
-def _await(port: int, row: str) -> None:
+def await_row(port: int, row: str, patience_s: float = PATIENCE_S) -> None:
     """Asks for a row again and again, as an impatient client would."""
-    deadline = time.perf_counter() + PATIENCE_S
+    deadline = time.perf_counter() + patience_s
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     while time.perf_counter() < deadline:
         try:
@@ -71,4 +72,4 @@ def _await(port: int, row: str) -> None:
         except OSError:
             connection.close()
             time.sleep(0.05)
-    raise RunFailed(f"{row} was not readable after {PATIENCE_S:.0f} s")
+    raise RunFailed(f"{row} was not readable after {patience_s:.0f} s")

@@ -1,5 +1,5 @@
 // The five tables that the explorer needs. Keys have the types of the events' arguments: so Ponder foresees what it needs.
-import {onchainTable} from 'ponder'
+import {index, onchainTable} from 'ponder'
 
 export const event = onchainTable('event', (t) => ({
     id: t.text().primaryKey(), block: t.integer(), logIndex: t.integer(), txHash: t.text(), contract: t.text(),
@@ -14,7 +14,7 @@ export const job = onchainTable('job', (t) => ({
     receiptDeadline: t.bigint(), claims: t.integer(), requestedAt: t.bigint(), claimedAt: t.bigint(),
     completedAt: t.bigint(), closedAt: t.bigint(), requestedTx: t.text(), claimedTx: t.text(), completedTx: t.text(),
     closedTx: t.text(), block: t.integer(),
-}))
+}), (table) => ({byController: index().on(table.controller)}))
 
 export const receipt = onchainTable('receipt', (t) => ({
     id: t.bigint().primaryKey(), state: t.text(), worker: t.text(), controller: t.text(), modelId: t.text(),
