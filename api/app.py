@@ -111,7 +111,7 @@ def create_app(parts: Parts) -> Litestar:
             Counting(metrics),
             ByHead(explorer, _settled_age_s(parts)),
             Strict(),
-            Keeping(explorer, settings.answers_bytes_max),
+            Keeping(explorer, settings.answers_bytes_max, settings.figures_age_s),
         ],
         before_send=[name_answer],
         request_max_body_size=settings.body_bytes_max,

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 KIB = 1024
 MIB = 1024 * KIB
-MAY_BE_0 = frozenset({"port", "kubo_port", "gas_cover_percent", "settled_age_s"})
+MAY_BE_0 = frozenset({"port", "kubo_port", "gas_cover_percent", "settled_age_s", "figures_age_s"})
 
 
 class ApiSettings(Struct, frozen=True):
@@ -34,6 +34,8 @@ class ApiSettings(Struct, frozen=True):
     answer_wait_s_max: float = 60.0
     answers_bytes_max: int = 64 * MIB
     """What is kept of the explorer's answers, to be given again while the rows that they stand on stay the same."""
+    figures_age_s: float = 1.0
+    """While statistics are counted anew, those of a head that passed so long ago at most are given, and say so."""
     page_rows: int = 20
     page_rows_max: int = 100
     count_exact_max: int = 10_000

@@ -6,7 +6,10 @@ loop remembers.
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
 
 from api.explorer.grounds import Ground
 from api.explorer.splicing import Piece
@@ -18,6 +21,7 @@ NO_MARKS: Mapping[str, str] = {}
 Asked = tuple[str, bytes]
 """A path with its query."""
 
+PAST_MAX = 64
 OVERHEAD_BYTES = 700
 """What Python needs beside the body of an answer."""
 
@@ -43,13 +47,23 @@ class Answer:
         return len(self.body.plain) + OVERHEAD_BYTES
 
 
+class Past(Struct, frozen=True):
+    """An answer that holds no more, and since when."""
+
+    answer: Answer
+    since: float
+
+
 class Slot:
-    """A question that is being answered, or was. It is let go of when one of its grounds moves."""
+    """A question that is being answered, or was. It is let go of when one of its grounds moves.
 
-    __slots__ = ("answer", "asked", "grounds", "is_wanted", "waiting")
+    What was answered before may be said for a while of a question that `lasts`.
+    """
 
-    def __init__(self, asked: Asked, grounds: tuple[Ground, ...]) -> None:
-        self.asked, self.grounds = asked, grounds
+    __slots__ = ("answer", "asked", "before", "grounds", "is_wanted", "lasts", "waiting")
+
+    def __init__(self, asked: Asked, grounds: tuple[Ground, ...], *, lasts: bool, before: Past | None) -> None:
+        self.asked, self.grounds, self.lasts, self.before = asked, grounds, lasts, before
         self.answer: Answer | None = None
         self.is_wanted = False
         self.waiting: asyncio.Future[Answer | None] | None = None
@@ -62,6 +76,7 @@ class Answers:
         self._bytes_max = bytes_max
         self._slots: dict[Asked, Slot] = {}
         self._standing: dict[Ground, dict[Asked, Slot]] = {}
+        self._past: dict[Asked, Past] = {}
         self._turn = threading.Lock()
         self.bytes = 0
 
@@ -74,11 +89,11 @@ class Answers:
             slot.is_wanted = True
         return slot
 
-    def begin(self, asked: Asked, grounds: tuple[Ground, ...]) -> Slot:
+    def begin(self, asked: Asked, grounds: tuple[Ground, ...], *, lasts: bool = False) -> Slot:
         """To be called before anything is read: a change from here on makes the answer old."""
-        slot = Slot(asked, grounds)
         with self._turn:
             self._drop(asked)
+            slot = Slot(asked, grounds, lasts=lasts, before=self._past.pop(asked, None))
             self._slots[asked] = slot
             for ground in grounds:
                 self._standing.setdefault(ground, {})[asked] = slot
@@ -100,14 +115,22 @@ class Answers:
     def forget(self, grounds: Iterable[Ground]) -> None:
         with self._turn:
             for ground in grounds:
-                for asked in tuple(self._standing.get(ground, ())):
+                for asked, slot in tuple(self._standing.get(ground, {}).items()):
                     self._drop(asked)
+                    if slot.lasts and len(self._past) < PAST_MAX:
+                        self._remember(slot)
 
     def forget_all(self) -> None:
         with self._turn:
+            self._past.clear()
             self._slots.clear()
             self._standing.clear()
             self.bytes = 0
+
+    def _remember(self, slot: Slot) -> None:
+        past = Past(slot.answer, time.monotonic()) if slot.answer else slot.before
+        if past is not None:
+            self._past[slot.asked] = past
 
     def _make_room(self) -> None:
         """The oldest go first, unless they were asked for since they were last in line."""

@@ -31,6 +31,9 @@ LISTS: Mapping[str, type[Row]] = {
     f"{PREFIX}/models": ModelRow,
     f"{PREFIX}/accounts": AccountRow,
 }
+FIGURES = frozenset(f"{PREFIX}/{name}" for name in ("stats", "stats/hourly", "stats/daily", "leaderboard"))
+"""What is counted from all rows, and moves with every block."""
+
 WIDENING = frozenset(("as_of", "include"))
 """What asks a list for more than its own rows as they are now."""
 

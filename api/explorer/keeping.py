@@ -13,8 +13,8 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
 
 from api.explorer.answers import Answer, Answers, Slot
-from api.explorer.conditional import OPT_IN, mark, marks_of
-from api.explorer.grounds import Question, grounds_of, moved, names_moment
+from api.explorer.conditional import OPT_IN, mark, marked, marks_of
+from api.explorer.grounds import FIGURES, Question, grounds_of, moved, names_moment
 from api.explorer.shapes import Finality, HeadOut
 from api.explorer.splicing import Piece, gzipped
 from api.explorer.words import aged, head_out
@@ -26,14 +26,18 @@ HEAD = b'"head":'
 JSON = b"application/json"
 PACKED_FROM_BYTES = 500
 
+Marks = dict[str, str]
+
 
 class Keeping(ASGIMiddleware):
     """Keeps the answers of routes whose answers hold by head, and packs them once for all who take them packed."""
 
     scopes = (ScopeType.HTTP,)
 
-    def __init__(self, explorer: Explorer, bytes_max: int) -> None:
+    def __init__(self, explorer: Explorer, bytes_max: int, figures_age_s: float = 0.0) -> None:
+        """While figures are counted anew, those of a head that passed so long ago at most are given, and say so."""
         self.answers = Answers(bytes_max)
+        self._figures_age_s = figures_age_s
         self._explorer = explorer
         self._told: tuple[tuple[Head, Finality, int] | None, Piece] = (None, Piece(b""))
         explorer.listen(self._forget)
@@ -47,15 +51,23 @@ class Keeping(ASGIMiddleware):
         slot = self.answers.find(asked)
         if slot is None:
             grounds = grounds_of(Question(scope["path_template"], scope["path_params"], scope["query_string"]))
-            await self._ask(self.answers.begin(asked, grounds), scope, receive, send, next_app)
-        elif answer := slot.answer:
+            slot = self.answers.begin(asked, grounds, lasts=scope["path_template"] in FIGURES)
+            await self._ask(slot, marked(head, self._explorer.position, scope), scope, receive, send, next_app)
+        elif answer := slot.answer or self._past(slot):
             await _say(answer, self._tail(answer, head), scope, send)
         elif answer := await _awaited(slot):
             await _say(answer, answer.tail, scope, send)
         else:
             await next_app(scope, receive, send)
 
-    async def _ask(self, slot: Slot, scope: HTTPScope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+    def _past(self, slot: Slot) -> Answer | None:
+        before = slot.before
+        is_fresh = before is not None and time.monotonic() - before.since <= self._figures_age_s
+        return before.answer if before is not None and is_fresh else None
+
+    async def _ask(
+        self, slot: Slot, marks: Marks, scope: HTTPScope, receive: Receive, send: Send, next_app: ASGIApp
+    ) -> None:
         started: HTTPResponseStartEvent | None = None
         answer: Answer | None = None
 
@@ -65,7 +77,9 @@ class Keeping(ASGIMiddleware):
                 started = message
             elif started is not None and message["type"] == "http.response.body":
                 begun, started = started, None
-                if not message["more_body"] and (answer := _answer(begun, message["body"], scope)):
+                if slot.lasts:
+                    mark(scope, marks)
+                if not message["more_body"] and (answer := _answer(begun, message["body"], slot, scope)):
                     await _say(answer, answer.tail, scope, send)
                 else:
                     await send(begun)
@@ -105,7 +119,7 @@ def _may_be_kept(scope: HTTPScope) -> bool:
     return b"*/*" in wanted or JSON in wanted
 
 
-def _answer(start: HTTPResponseStartEvent, body: bytes, scope: HTTPScope) -> Answer | None:
+def _answer(start: HTTPResponseStartEvent, body: bytes, slot: Slot, scope: HTTPScope) -> Answer | None:
     """What may be given again: what was said well and in JSON. It tells the head last, if at all."""
     headers = {name.lower(): value for name, value in start["headers"]}
     if start["status"] != 200 or not headers.get(b"content-type", b"").startswith(JSON):
@@ -113,7 +127,7 @@ def _answer(start: HTTPResponseStartEvent, body: bytes, scope: HTTPScope) -> Ans
     headers.pop(b"content-length", None)
     at = body.rfind(HEAD)
     cut = at if at >= 0 and body.endswith(b"}}") else len(body)
-    own_head = names_moment(scope["query_string"])
+    own_head = slot.lasts or names_moment(scope["query_string"])
     return Answer(tuple(headers.items()), body[:cut], body[cut:], own_head=own_head, marks=marks_of(scope))
 
 

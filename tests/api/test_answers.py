@@ -93,3 +93,19 @@ def test_what_asks_for_more_than_rows_as_they_are_stands_on_everything() -> None
         assert grounds_of(Question("/explorer/v1/jobs", {}, query)) == (ANYTHING,)
     assert grounds_of(Question("/explorer/v1/jobs/{job_id}", {"job_id": 5}, b"as_of=5")) == (ANYTHING,)
     assert grounds_of(Question("/explorer/v1/stats", {}, b"")) == (ANYTHING,)
+
+
+def test_what_lasts_may_be_said_while_it_is_answered_anew_until_the_chain_takes_it_back() -> None:
+    answers = Answers(10_000)
+    asked = ("/stats", b"")
+    answers.finish(answers.begin(asked, (ANYTHING,), lasts=True), answer())
+    since = []
+    for _ in range(2):
+        answers.forget([ANYTHING])
+        slot = answers.begin(asked, (ANYTHING,), lasts=True)
+        assert slot.before is not None
+        since.append(slot.before.since)
+    assert since[0] == since[1]
+    answers.forget([ANYTHING])
+    answers.forget_all()
+    assert answers.begin(asked, (ANYTHING,), lasts=True).before is None

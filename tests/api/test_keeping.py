@@ -1,9 +1,12 @@
 """Kept answers: at every head the same as if they had been read anew, whatever the chain did in between."""
 
+import asyncio
 import random
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
@@ -11,6 +14,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from api.app import create_app
+from api.explorer.conditional import OPT_IN, marks_of
+from api.explorer.keeping import Keeping
+from api.explorer.words import head_out
 from api.service.ports import Order
 from domain.facts import JobCancelled, ReceiptPublished, Wei
 from domain.ledger import Recorded, streams
@@ -143,3 +149,43 @@ def test_an_answer_in_json_is_not_given_to_who_wants_another_form(pair: Pair) ->
     asked = {"Accept": "text/csv"}
     kept, plain = pair.keeping.get(PREFIX + "jobs", headers=asked), pair.plain.get(PREFIX + "jobs", headers=asked)
     assert (kept.status_code, kept.headers["content-type"]) == (plain.status_code, plain.headers["content-type"])
+
+
+def test_figures_of_the_head_before_are_given_while_they_are_counted_anew_and_say_of_which(house: House) -> None:
+    keeping = Keeping(house.explorer, 100_000, figures_age_s=60)
+    counted = asyncio.Event()
+
+    async def count(_scope: Any, _receive: Any, send: Any) -> None:
+        head = msgspec.json.encode(head_out(house.explorer.head(), "final"))
+        await counted.wait()
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b'{"data":1,"head":' + head + b"}", "more_body": False})
+
+    async def ask() -> tuple[int, str]:
+        path, said = PREFIX + "stats", []
+        handler = SimpleNamespace(opt={OPT_IN: True})
+        scope = {"type": "http", "method": "GET", "path": path, "path_template": path, "path_params": {}, "state": {},
+                 "query_string": b"", "headers": [], "route_handler": handler}  # fmt: skip
+
+        async def send(message: Any) -> None:
+            said.append(message)
+
+        await keeping.handle(scope, None, send, count)  # type: ignore[arg-type]
+        return msgspec.json.decode(said[1]["body"])["head"]["number"], marks_of(scope)["Tally-Head"]  # type: ignore[arg-type]
+
+    async def live() -> None:
+        counted.set()
+        first = house.explorer.head().number
+        assert (await ask())[0] == first
+        counted.clear()
+        house.chain.mine()
+        counting = asyncio.create_task(ask())
+        await asyncio.sleep(0)
+        number, mark = await ask()
+        assert (number, mark.split()[0]) == (first, str(first))
+        counted.set()
+        assert (await counting)[0] == first + 1
+        assert (await ask())[0] == first + 1
+
+    asyncio.run(live())
