@@ -122,9 +122,13 @@ class AtHand:
             self.now = Rows(tip, self._file)
 
     def doubt(self) -> None:
-        """Other tables took the place of those that were followed."""
+        """The tables may not hold what was followed: nothing is at hand before that was looked at."""
         self.close()
         self._file = None
+
+    def begin_anew(self) -> None:
+        """Other tables took the place of those that were followed."""
+        self.doubt()
         remove(self._path)
 
     def close(self) -> None:

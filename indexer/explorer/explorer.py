@@ -185,7 +185,7 @@ class Explorer:
         self._shelf.swap(database)
         self._reopened = database.reopened
         self.names.doubt()
-        self.at_hand.doubt()
+        self.at_hand.begin_anew()
         self._tell(Touched(everything=True))
         self._journal.discard()
         self._show(Changes(self.head(), is_whole=False))
@@ -261,6 +261,7 @@ class Explorer:
             self._progress, self._totals = self._resume()
             self._tip_version, self._reopened = -1, reopened
             self.names.doubt()
+            self.at_hand.doubt()
             self._tell(Touched(everything=True))
 
     def _fold(self, batch: Batch) -> Folded:
