@@ -58,3 +58,7 @@ ITEM_FAULTS = documented(
 
 def block_named(text: str) -> int | str:
     return text.lower() if text.startswith("0x") else int(text)
+
+
+def moment_named(as_of: str | None) -> int | str | None:
+    return None if as_of is None else block_named(as_of)

@@ -8,7 +8,7 @@ from litestar import get
 from litestar.params import QueryParameter
 
 from api.explorer.cursors import BadCursor
-from api.explorer.parameters import ITEM_FAULTS, LIST_FAULTS, AddressPath, AsOf, Cursor, Limit
+from api.explorer.parameters import ITEM_FAULTS, LIST_FAULTS, AddressPath, AsOf, Cursor, Limit, moment_named
 from api.explorer.reading import Reader
 from api.explorer.reputation_shapes import OutcomeOut, ReputationOut
 from api.explorer.reputation_words import outcome_out, reputation_out
@@ -52,7 +52,7 @@ async def reputation(
         lambda queries: reputation_of(queries, address, window),
         lambda found: reputation_out(found, window, include is not None),
         f"node {address}",
-        as_of,
+        moment_named(as_of),
     )
 
 
@@ -78,7 +78,7 @@ async def evidence(
         return _page([row for row in found if worth in (None, row.worth)], after, count)
 
     path = f"reputation of {node}, {window}, {worth or 'all'}"
-    return await reader.page(path, rows, outcome_out, None, limit, cursor, as_of)
+    return await reader.page(path, rows, outcome_out, None, limit, cursor, moment_named(as_of))
 
 
 def _page(rows: Sequence[OutcomeRow], after: str | None, count: int) -> Page[OutcomeRow]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from litestar import Router, get
 
+from api.explorer.books import HANDLERS as BOOKS
 from api.explorer.conditional import OPT_IN
 from api.explorer.describing import item, listed
 from api.explorer.parameters import AddressPath, HashPath, JobId, Number, TextPath
@@ -162,7 +163,7 @@ async def account(request: Asking, address: AddressPath, reader: Given[Reader]) 
 
 HANDLERS: list[Any] = [
     stats, blocks, transactions, transaction, events, event, jobs, job, receipts, receipt, nodes, node, samples,
-    models, model, accounts, account, *SOUNDNESS, *SEARCH, *REPUTATION,
+    models, model, accounts, account, *SOUNDNESS, *SEARCH, *REPUTATION, *BOOKS,
 ]  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from litestar import get
 
 from api.explorer.describing import item, listed
-from api.explorer.parameters import AsOf, BlockNumber, BlockPath, Number, block_named
+from api.explorer.parameters import AsOf, BlockNumber, BlockPath, Number, block_named, moment_named
 from api.explorer.reading import Asking, Reader
 from api.explorer.relations import OF_BLOCK
 from api.explorer.shapes import OneOut, PageOut
@@ -131,7 +131,7 @@ async def reconciliation(
         lambda queries: queries.reconciliation_at(queries.head().number if block is None else block),
         lambda row: row,
         "block that touched us" + (f" up to {block}" if block is not None else ""),
-        None if as_of is None else block_named(as_of),
+        moment_named(as_of),
     )
     books = await chain.books(bytes.fromhex(row.data.hash.removeprefix("0x")))
     return OneOut(data=reconciliation_out(row.data, books), head=row.head)

@@ -22,7 +22,7 @@ from .filters import (
     Where,
     conditions,
 )
-from .listing import At, Page, one, page
+from .listing import LIMIT_MAX, At, Page, one, page
 from .moments import Moment, Present, moment, present
 from .ordering import Order
 from .outcomes import EndingsRow, Outcomes, count_endings, read_outcomes
@@ -48,9 +48,11 @@ from .rows import (
 )
 from .search import Hit, Names, search
 from .soundness import Soundness, integrity_of, read_soundness, reorgs_of, was_dropped
+from .statements import EntryRow, read_statement
 from .stats import Incidents, read_incidents, read_stats, read_stats_at
 from .table import Table
 from .tables import OVERLAID
+from .totals import TotalsRow, read_totals
 from .waiting import Waiters
 
 LIMIT = 50
@@ -225,6 +227,18 @@ class Queries:
         """What a text may name, the best first; of the newest tables, whatever block is asked for."""
         with self._shelf.moment() as cursor:
             return search(cursor, self._names, text, read_progress(cursor).head(), limit)
+
+    def statement(self, address: str, after: str | None = None, limit: int = LIMIT) -> Page[EntryRow] | None:
+        """What moved the balances of an address, `limit` events a page; None for an address without books."""
+        with self._looking() as (cursor, at, head):
+            now = head or read_progress(cursor).head()
+            return read_statement(cursor, address.lower(), after, min(limit, LIMIT_MAX), now, at)
+
+    def totals(self) -> tuple[TotalsRow, ReconciliationRow | None]:
+        """The books of all addresses added up, and those after the newest block."""
+        with self._looking() as (cursor, at, _):
+            newest = page(cursor, _BLOCKS, (), None, 1, at).rows
+            return read_totals(cursor, at), _reconciled(newest[0]) if newest else None
 
     def outcomes(self, node: str, window_s: int | None, most: int) -> Outcomes:
         """How the node's jobs ended in the time before the newest block, None for all time."""

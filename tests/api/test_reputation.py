@@ -167,7 +167,8 @@ def test_one_without_its_evidence_or_that_cannot_be_read_is_wrong_use(standing: 
         (tmp_path / "absent.json", "cannot be read"),
         ("http://127.0.0.1:1/x", "cannot be read"),
         (f"{standing.http.base_url}/explorer/v1/nodes/0x{'00' * 20}/reputation", "answers 404"),
-        (f"{standing.http.base_url}/explorer/v1/stats", "is no reputation"),
+        (f"{standing.http.base_url}/explorer/v1/stats", "answers 400"),
+        (f"{standing.http.base_url}/openapi.json", "is no reputation"),
     ):
         status, output = verify(target)
         assert (status, said in output.replace("\n", "")) == (2, True), output

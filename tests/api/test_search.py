@@ -32,12 +32,14 @@ def test_the_answer_is_as_short_as_one_wants(standing: Standing) -> None:
     assert len(search(standing.http, "1", limit=1)) == 1 < len(search(standing.http, "1"))
 
 
-@pytest.mark.parametrize("text", ["nothing of the kind", "'", "\x00", "%00", "🦊" * 64, "0x" + "f" * 64, "9" * 18])
+@pytest.mark.parametrize("text", ["nothing of the kind", "'", "%00", "🦊" * 64, "0x" + "f" * 64, "9" * 18])
 def test_what_names_nothing_finds_nothing_and_breaks_nothing(standing: Standing, text: str) -> None:
     assert search(standing.http, text) == []
 
 
-@pytest.mark.parametrize("params", [{}, {"q": ""}, {"q": "x" * 129}, {"q": "x", "limit": 0}, {"q": "x", "limit": 51}])
+@pytest.mark.parametrize(
+    "params", [{}, {"q": ""}, {"q": "x" * 129}, {"q": "a\0b"}, {"q": "x", "limit": 0}, {"q": "x", "limit": 51}]
+)
 def test_a_bad_question_is_refused_with_a_remedy(standing: Standing, params: dict[str, str]) -> None:
     refused = standing.http.get(SEARCH, params=params)
     assert refused.status_code == 400, refused.text

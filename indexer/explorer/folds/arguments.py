@@ -42,6 +42,13 @@ def arguments(fact: ChainFact) -> str:
     return _ARGUMENTS[type(fact)](fact)
 
 
+def fact_of(name: str, args: str) -> ChainFact:
+    """The fact again, from its event's name and arguments. Not for logs that could not be read."""
+    kind, given = _KINDS[name], msgspec.json.decode(args)
+    taken: ChainFact = kind(**{field.name: _TAKEN[field.type](given[abi_name(field.name)]) for field in fields(kind)})
+    return taken
+
+
 def subject(fact: ChainFact) -> str | None:
     """Whose doing or fate a fact tells, if it is anyone's."""
     name = _SUBJECTS[type(fact)]
@@ -73,6 +80,16 @@ _SHOWN: dict[Any, tuple[str, str]] = {
 """How a field of each type is shown: its place in the text, and the expression that goes there."""
 
 
+_TAKEN: dict[Any, Callable[[Any], Any]] = {
+    int: int,
+    Wei: lambda text: Wei(int(text)),
+    bytes: lambda text: bytes.fromhex(text[2:]),
+    str: str,
+    bool: bool,
+}
+"""How it is read again."""
+
+
 def _arguments_of(kind: type) -> Callable[[Any], str]:
     shown = sorted((abi_name(field.name), field.name, *_SHOWN[field.type]) for field in fields(kind))
     text = "{" + ",".join(f'"{name}":{place}' for name, _, place, _ in shown) + "}"
@@ -86,3 +103,4 @@ _ARGUMENTS: dict[type, Callable[[Any], str]] = {kind: _arguments_of(kind) for ki
 _SUBJECTS: dict[type, str | None] = {
     kind: next((name for name in SUBJECTS if name in kind.__struct_fields__), None) for kind in get_args(ChainFact)
 }
+_KINDS = {name: kind for kind, name in NAMES.items() if kind is not LogUnreadable}
