@@ -55,8 +55,6 @@ class ApiSettings(Struct, frozen=True):
     worker_hello_s: float = 10.0
     claim_wait_s: float = 5.0
     resume_orders_facts: int = 100_000
-    follow_interval_s: float = 0.02
-    head_age_s_max: float = 60.0
 
     def __post_init__(self) -> None:
         for name in ("port", "kubo_port"):

@@ -88,10 +88,10 @@ def _index_into_folder(
         subject = of_deployment(pins.load(deployment), first, projection)
     chain = session.settings(ChainSettings, rpc_url=rpc_url, ws_url=ws_url, finality=finality, level=level)
 
-    def settings(database: Path, chain_id: int) -> Any:
+    def settings(database: Path) -> Any:
         from indexer.settings import IndexerSettings
 
-        return session.settings(IndexerSettings, database=database, chain_id=chain_id)
+        return session.settings(IndexerSettings, database=database)
 
     if serve and subject.projection == "explorer":
         raise click.UsageError("--serve is for tables of events: `tallystick serve` serves our own explorer")

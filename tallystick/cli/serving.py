@@ -8,9 +8,8 @@ from api.settings import ApiSettings
 from api.sql.settings import SqlSettings
 from chain.settings import ChainSettings
 from domain.settings import DomainSettings
-from indexer.settings import IndexerSettings
+from indexer.settings import DATABASE, IndexerSettings
 from receipts import deployment as pins
-from receipts.deployment import Deployment
 from tallystick import indexing, serving
 from tallystick.cli.options import chain_options, wallet_options
 from tallystick.cli.sending import ChainFlags, flags_of, wallet_of
@@ -18,7 +17,6 @@ from tallystick.cli.session import Session, pass_session, run_async, start_loggi
 from tallystick.content import ContentSettings
 from tallystick.wallet import open_signer
 
-DATABASE = ".tallystick/explorer.duckdb"
 database_option = click.option("--database", help=f"The explorer's DuckDB file [default: {DATABASE}].")
 
 
@@ -29,7 +27,7 @@ def index_deployment(
     start_logging()
     flags = flags_of(options)
     deployment = pins.load(flags.deployment)
-    settings = _settings(session, flags, deployment, database, level=level, finality=finality)
+    settings = _settings(session, flags, database, level=level, finality=finality)
     run_async(indexing.run_index(settings, deployment))
 
 
@@ -66,31 +64,24 @@ def serve(
     signer = open_signer(wallet, deployment.chain_id, session.environ, session.person) if has_wallet else None
     api = session.settings(ApiSettings, host=host, port=port, kubo_port=kubo_port)
     asking = session.sources.room(SqlSettings, "sql", enabled=sql, quack_port=quack_port)
-    run_async(serving.run_api(_settings(session, flags, deployment, database, api, asking), deployment, signer))
+    run_async(serving.run_api(_settings(session, flags, database, api, asking), deployment, signer))
 
 
 def _settings(
     session: Session,
     flags: ChainFlags,
-    deployment: Deployment,
     database: str | None,
     api: ApiSettings | None = None,
     sql: SqlSettings | None = None,
     level: str | None = None,
     finality: str | None = None,
 ) -> serving.ServeSettings:
-    filed = session.sources.file.get("indexer", {})
     return serving.ServeSettings(
         chain=session.settings(
             ChainSettings, rpc_url=flags.rpc_url, ws_url=flags.ws_url, level=level, finality=finality
         ),
         domain=session.settings(DomainSettings, ledger_url=flags.ledger_url),
-        indexer=session.settings(
-            IndexerSettings,
-            database=database or filed.get("database", DATABASE),
-            chain_id=deployment.chain_id,
-            level=level,
-        ),
+        indexer=session.settings(IndexerSettings, database=database),
         content=session.settings(ContentSettings),
         api=api or session.settings(ApiSettings),
         sql=sql or session.sources.room(SqlSettings, "sql"),

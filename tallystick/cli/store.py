@@ -25,7 +25,7 @@ from indexer.explorer.recomputing import digest_after, digests_of_all
 from indexer.settings import IndexerSettings
 from receipts import deployment as pins
 from tallystick.cli.options import deployment_option, json_option
-from tallystick.cli.serving import DATABASE, database_option
+from tallystick.cli.serving import database_option
 from tallystick.cli.session import Session, pass_session
 from tallystick.onchain import open_ledger
 
@@ -75,14 +75,11 @@ def store_options(command: Command) -> Command:
 
 def store_of(session: Session, database: str | None, ledger_url: str | None, deployment: Path) -> Store:
     pinned = pins.load(deployment)
-    filed = session.sources.file.get("indexer", {})
     return Store(
         pinned.chain_id,
         pinned.contracts["InferenceCoordinator"].address,
         session.settings(DomainSettings, ledger_url=ledger_url),
-        session.settings(
-            IndexerSettings, database=database or filed.get("database", DATABASE), chain_id=pinned.chain_id
-        ),
+        session.settings(IndexerSettings, database=database),
     )
 
 

@@ -29,12 +29,12 @@ LOOK_S = 0.02
 
 
 class Order(Struct, frozen=True):
-    """What the command was told. `settings` makes those of the indexer's room from its file and its chain."""
+    """What the command was told. `settings` makes those of the indexer's room for its file."""
 
     chain: ChainSettings
     subject: Subject
     data: Path
-    settings: Callable[[Path, int], "IndexerSettings"]
+    settings: Callable[[Path], "IndexerSettings"]
     until_caught_up: bool = False
     serve_at: tuple[str, int] | None = None
     """Host and port of an API over the tables; port 0 takes a free one."""
@@ -70,7 +70,7 @@ async def opened(order: Order) -> AsyncIterator[tuple[Node, Ground, "Store"]]:
             raise
         check, open_store = await loading
         check(order.subject)
-        settings = order.settings(order.data / f"{order.subject.projection}.duckdb", ground.chain_id)
+        settings = order.settings(order.data / f"{order.subject.projection}.duckdb")
         check_folder(order.data, pins_of(order.subject, ground.chain_id, ground.genesis_hash))
         from indexer.leading import when_free
 

@@ -32,17 +32,16 @@ INDEXED_WITHIN_S = 30
 @asynccontextmanager
 async def running(network: Network, folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
     """API and IPFS RPC of a whole process over `network`."""
-    chain_id = network.deployment.chain_id
     settings = ServeSettings(
         chain=ChainSettings(rpc_url=network.url, ws_url=network.ws_url, finality="depth:0"),
         domain=DomainSettings(ledger_url=f"sqlite:///{folder}/ledger.db"),
-        indexer=IndexerSettings(database=folder / "explorer.duckdb", chain_id=chain_id),
+        indexer=IndexerSettings(database=folder / "explorer.duckdb"),
         content=ContentSettings(folder=str(folder / "blocks")),
         api=ApiSettings(port=0, kubo_port=0, gas_cover_percent=0),
         sql=SqlSettings(quack_port=0, tokens=folder / "tokens.json"),
     )
     stop = asyncio.Event()
-    signer = from_development_mnemonic(GATEWAY, chain_id)
+    signer = from_development_mnemonic(GATEWAY, network.deployment.chain_id)
     async with serving(settings, network.deployment, signer) as (door, rpc):
         task = asyncio.create_task(serve([door, rpc], stop))
         async with (

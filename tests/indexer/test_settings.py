@@ -11,18 +11,15 @@ from indexer.settings import BadSetting, IndexerSettings
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("chain_id", 0),
         ("batch_events", 0),
         ("memory_limit_mib", 10),
         ("threads", 0),
         ("integrity_blocks", 0),
         ("history_blocks", 0),
         ("integrity_s", -1.0),
-        ("coordinator", "0x12"),
-        ("level", "trust"),
     ],
 )
 def test_a_setting_out_of_range_is_refused_by_name(field: str, value: Any) -> None:
-    given = {"database": Path("x.duckdb"), "chain_id": 1, field: value}
+    given = {"database": Path("x.duckdb"), field: value}
     with pytest.raises(BadSetting, match=field):
         IndexerSettings(**given)

@@ -113,7 +113,7 @@ async def indexed_afresh(house: House, database: Path) -> Digest:
     settings = IndexSettings(
         chain=house.chain,
         domain=DomainSettings(ledger_url=f"sqlite:///{database}.db"),
-        indexer=IndexerSettings(database=database, chain_id=house.network.deployment.chain_id),
+        indexer=IndexerSettings(database=database),
     )
     async with Node(settings.chain) as node:
         with open_index(settings, house.network.deployment, node) as index:

@@ -142,7 +142,8 @@ def test_a_second_contract_takes_the_abi_of_the_first(token: Token) -> None:
         ({"contract": SILENT}, f"{SILENT} has no code on chain 31337"),
         ({"contract": "0x12"}, "'0x12' is no address: give 0x and 40 hex digits"),
         ({"from": "99"}, "--from 99 is beyond the head"),
-        ({"level": "vibes"}, "vibes"),
+        ({"level": "vibes"}, "level is 'vibes': choose 'root', 'bloom', or 'quorum:K'"),
+        ({"level": "quorum:2"}, "level is 'quorum:2', but providers lists 1: list 2 or more"),
         ({"finality": "soon"}, "finality is 'soon'"),
         ({"rpc": "ftp://here"}, "rpc_url is 'ftp://here'"),
         ({"projection": "explorer"}, "no ABI given has the event InferenceRequested"),
@@ -163,6 +164,18 @@ def test_a_bad_order_is_told_in_one_sentence_and_leaves_nothing(
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
     assert not (token.folder / "data").exists()
+
+
+def test_several_providers_without_a_chain_id_are_refused(token: Token, monkeypatch: pytest.MonkeyPatch) -> None:
+    token.transfer(1)
+    providers = [{"name": name, "url": token.url} for name in ("one", "other")]
+    monkeypatch.setenv("TALLYSTICK_CHAIN_PROVIDERS", json.dumps(providers))
+    ended = token.index(rpc="http://127.0.0.1:8545")
+    assert (ended.returncode, "Traceback" in ended.stderr) == (1, False)
+    assert "chain_id is not set: with several providers it tells one of another chain from the rest" in ended.stderr
+    assert not (token.folder / "data").exists()
+    monkeypatch.setenv("TALLYSTICK_CHAIN_CHAIN_ID", "31337")
+    assert "1 rows" in token.index(rpc="http://127.0.0.1:8545", level="quorum:2").stdout
 
 
 @pytest.mark.parametrize(

@@ -52,9 +52,9 @@ class Machine:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def settings_of(disk: Disk, chain: ChainSettings, chain_id: int, batch_events: int) -> IndexSettings:
+def settings_of(disk: Disk, chain: ChainSettings, batch_events: int) -> IndexSettings:
     return IndexSettings(
         chain=chain,
         domain=DomainSettings(disk.ledger_url),
-        indexer=IndexerSettings(disk.database, chain_id, batch_events=batch_events, threads=1),
+        indexer=IndexerSettings(disk.database, batch_events=batch_events, threads=1),
     )

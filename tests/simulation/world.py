@@ -242,9 +242,7 @@ class World:
             self._see(lambda: _raise(Wrong(f"nobody was told: {context['message']}: {fault!r}")))
 
     def _machine(self) -> Machine:
-        settings = settings_of(
-            self.disk, chain_settings(self.plan, self.providers), self.chain.deployment.chain_id, self.plan.batch_events
-        )
+        settings = settings_of(self.disk, chain_settings(self.plan, self.providers), self.plan.batch_events)
         return Machine(settings, self.chain.deployment, self.network.door(), self._chance(f"pauses {self.lives.count}"))
 
     def _provider(self, index: int) -> Provider:
