@@ -75,6 +75,15 @@ def test_the_indexer_shows_what_it_rests_on(shown: Shown) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_snapshot")
+def test_reputation_follows_from_receipts_and_can_not_be_bought() -> None:
+    told = run("reputation")
+    assert "agrees with the index: True" in told.text
+    assert "bought: False" in told.text
+    assert len(told.plots) == 4
+
+
+@pytest.mark.slow
 def test_a_receipt_is_verified_step_by_step_and_no_changed_character_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TALLYSTICK_EVIDENCE", str(SAMPLE / "bundle.json"))
     monkeypatch.setenv("TALLYSTICK_DEPLOYMENT", str(SAMPLE / "deployment.json"))
