@@ -18,6 +18,9 @@ from msgspec import Struct
 
 from api.content import gateway
 from api.explorer.conditional import ByHead
+from api.explorer.dictionary import router as dictionary_router
+from api.explorer.downloads import Shelf
+from api.explorer.exports import router as exports_router
 from api.explorer.keeping import Keeping
 from api.explorer.reading import Reader
 from api.explorer.routes import router as explorer_router
@@ -88,6 +91,7 @@ def create_app(parts: Parts) -> Litestar:
         "assets": files,
         "site": site,
         "sql": parts.sql,
+        "shelf": Shelf(explorer.path.with_name(f"{explorer.path.stem}.exports"), settings.exports_at_once),
     }
     return Litestar(
         [
@@ -95,6 +99,8 @@ def create_app(parts: Parts) -> Litestar:
             workers.router,
             explorer_router,
             create_live_router(settings),
+            exports_router,
+            dictionary_router,
             sql_router,
             gateway.get_content,
             gateway.head_content,

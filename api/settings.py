@@ -36,6 +36,7 @@ class ApiSettings(Struct, frozen=True):
     """What is kept of the explorer's answers, to be given again while the rows that they stand on stay the same."""
     figures_age_s: float = 1.0
     """While statistics are counted anew, those of a head that passed so long ago at most are given, and say so."""
+    exports_at_once: int = 2
     page_rows: int = 20
     page_rows_max: int = 100
     count_exact_max: int = 10_000

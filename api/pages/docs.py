@@ -8,6 +8,7 @@ from litestar import Request, Response, get
 from litestar.datastructures import CacheControlHeader
 from litestar.static_files import create_static_files_router
 
+from api.explorer.dictionary import explain
 from api.service.refusals import Unready
 
 PACKAGE = "drf_spectacular_sidecar"  # a wheel of static files: Swagger UI and ReDoc as their makers build them
@@ -54,7 +55,7 @@ def find_assets(named: str) -> Path | None:
 
 @get("/openapi.json", include_in_schema=False, sync_to_thread=False)
 def openapi(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
-    return Response(request.app.openapi_schema.to_schema(), media_type="application/vnd.oai.openapi+json")
+    return Response(explain(request.app.openapi_schema.to_schema()), media_type="application/vnd.oai.openapi+json")
 
 
 def create_routers(named: str) -> list[Any]:

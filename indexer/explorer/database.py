@@ -107,7 +107,7 @@ class Database:
         """A consistent copy in a file of its own, which other processes may open. Neither side waits."""
         with self._fresh() as cursor:
             here = cursor.execute("SELECT current_database()").fetchall()[0][0]
-            cursor.execute(f"ATTACH '{_escaped(to)}' AS snapshot")
+            cursor.execute(f"ATTACH '{escaped(to)}' AS snapshot")
             try:
                 cursor.execute(f'COPY FROM DATABASE "{here}" TO snapshot')
                 reach("explorer.copied")
@@ -234,7 +234,7 @@ def _open(path: Path, memory_limit_mib: int, threads: int) -> duckdb.DuckDBPyCon
 
 def _attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     layout = f"STORAGE_VERSION '{STORAGE}', ROW_GROUP_SIZE {GROUP_ROWS}"
-    connection.execute(f"ATTACH '{_escaped(path.resolve())}' AS {CATALOG} ({layout})")
+    connection.execute(f"ATTACH '{escaped(path.resolve())}' AS {CATALOG} ({layout})")
 
 
 def _undo(cursor: duckdb.DuckDBPyConnection) -> None:
@@ -243,5 +243,6 @@ def _undo(cursor: duckdb.DuckDBPyConnection) -> None:
         cursor.rollback()
 
 
-def _escaped(path: Path) -> str:
+def escaped(path: Path) -> str:
+    """For a literal."""
     return str(path).replace("'", "''")
