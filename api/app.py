@@ -26,6 +26,7 @@ from api.explorer.reading import Reader
 from api.explorer.routes import router as explorer_router
 from api.explorer.search import keeping_names
 from api.explorer.strictness import Strict
+from api.limiting import Limiting, tell_limits
 from api.live.hub import Hub
 from api.live.routes import create_router as create_live_router
 from api.observing import Counting, Metrics, name_answer
@@ -115,11 +116,12 @@ def create_app(parts: Parts) -> Litestar:
         lifespan=[lambda _: _working(desks, explorer), lambda _: hub.running(), lambda _: _asking(parts.sql)],
         middleware=[
             Counting(metrics),
+            *([Limiting(settings.requests_per_min)] if settings.requests_per_min else []),
             ByHead(explorer, _settled_age_s(parts)),
             Strict(),
             Keeping(explorer, settings.answers_bytes_max, settings.figures_age_s),
         ],
-        before_send=[name_answer],
+        before_send=[name_answer, tell_limits],
         request_max_body_size=settings.body_bytes_max,
         cors_config=_cors(settings),
         compression_config=CompressionConfig("gzip", gzip_compress_level=5, exclude_opt_key="uncompressed"),
@@ -170,6 +172,9 @@ def _cors(settings: ApiSettings) -> CORSConfig | None:
         "Tally-Cursor",
         "Tally-Head",
         "Tally-Finality",
+        "RateLimit-Policy",
+        "RateLimit",
+        "Retry-After",
     ]
     return CORSConfig(allow_origins=list(settings.cors_origins), expose_headers=shown)
 

@@ -59,7 +59,7 @@ def status_of(fault: Refusal) -> int:
 def refused(request: Request[Any, Any, Any], fault: Refusal) -> Response[Problem]:
     title = (type(fault).__doc__ or type(fault).__name__).strip().splitlines()[0]
     status = status_of(fault)
-    headers = {"Retry-After": RETRY_AFTER_S} if status in (429, 503) else {}
+    headers = {"Retry-After": str(fault.retry_after_s)} if status in (429, 503) else {}
     return _answer(Problem(slug(type(fault)), title, status, fault.detail, fault.remedy, request.url.path), headers)
 
 
@@ -116,12 +116,12 @@ HANDLERS: ExceptionHandlersMap = {
 
 
 def documented(**faults: str) -> dict[int, ResponseSpec]:
-    """Error answers of a route for its OpenAPI entry: `documented(s400="...", s404="...")`."""
+    """Error answers of a route for its OpenAPI entry, as `documented(s400="...", s404="...")`. Any may be limited."""
     return {
         int(name.removeprefix("s")): ResponseSpec(
             Problem, description=text, media_type=MEDIA_TYPE, generate_examples=False
         )
-        for name, text in faults.items()
+        for name, text in ({"s429": "Too many requests: Retry-After says when to come again"} | faults).items()
     }
 
 

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 KIB = 1024
 MIB = 1024 * KIB
-MAY_BE_0 = frozenset({"port", "kubo_port", "gas_cover_percent", "settled_age_s", "figures_age_s"})
+MAY_BE_0 = frozenset({"port", "kubo_port", "gas_cover_percent", "settled_age_s", "figures_age_s", "requests_per_min"})
 
 
 class ApiSettings(Struct, frozen=True):
@@ -56,6 +56,8 @@ class ApiSettings(Struct, frozen=True):
     worker_hello_s: float = 10.0
     claim_wait_s: float = 5.0
     resume_orders_facts: int = 100_000
+    requests_per_min: int = 0
+    """How many requests one client (an IPv4 address, an IPv6 /64) may send in a minute; 0 for any number."""
 
     def __post_init__(self) -> None:
         for name in ("port", "kubo_port"):

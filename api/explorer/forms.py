@@ -33,6 +33,13 @@ class FormOf(Struct, frozen=True):
     wanted: str
 
 
+def second_of(name: str, text: str | None, *, is_least: bool) -> int | None:
+    """A time that bounds others from below or from above. Raises BadParameter."""
+    if text is None:
+        return None
+    return _moment(Narrowing(name, Form.SECOND, (name,), ">=" if is_least else "<="), text)
+
+
 def values_of(narrowing: Narrowing, text: str) -> tuple[Value, ...]:
     """Raises BadParameter."""
     if narrowing.form is Form.WORDS:

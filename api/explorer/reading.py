@@ -13,6 +13,7 @@ from msgspec.structs import asdict
 from api.explorer.asking import asked_of, item_asked_of, read_query
 from api.explorer.conditional import mark, mark_settled
 from api.explorer.cursors import check_ground, question_of, seal, unseal
+from api.explorer.parameters import block_named
 from api.explorer.past import in_words
 from api.explorer.relations import Relations, beside_list, beside_one, singles
 from api.explorer.shapes import CountOut, IncludedOut, OneOut, PageOut
@@ -24,7 +25,7 @@ from indexer.explorer import BadMoment
 from indexer.explorer.at_hand import NotAtHand
 from indexer.explorer.counting import Count
 from indexer.explorer.explorer import Explorer
-from indexer.explorer.filters import Filter, equal
+from indexer.explorer.filters import equal
 from indexer.explorer.listing import Page
 from indexer.explorer.lists import Listing
 from indexer.explorer.queries import Queries
@@ -99,7 +100,7 @@ class Reader:
         path: str,
         rows: Callable[[Queries, str | None, int], Page[Any]],
         shown: Callable[[Any], Out],
-        where: Filter | None,
+        where: Struct | None,
         limit: int | None,
         cursor: str | None,
         as_of: int | str | None = None,
@@ -169,7 +170,7 @@ class Reader:
                 if rows is not None:
                     return head, question(cast("Queries", rows))
             return head, await asyncio.to_thread(question, self._explorer.queries)
-        past = self._explorer.queries.as_of(as_of)
+        past = self._explorer.queries.as_of(block_named(as_of) if isinstance(as_of, str) else as_of)
         try:
             return await asyncio.to_thread(lambda: (past.head(), question(past)))
         except BadMoment as fault:

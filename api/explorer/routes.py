@@ -7,6 +7,7 @@ from litestar import Router, get
 from api.explorer.books import HANDLERS as BOOKS
 from api.explorer.conditional import OPT_IN
 from api.explorer.describing import item, listed
+from api.explorer.figures import HANDLERS as FIGURES
 from api.explorer.parameters import AddressPath, HashPath, JobId, Number, TextPath
 from api.explorer.reading import Asking, Reader
 from api.explorer.relations import (
@@ -163,7 +164,7 @@ async def account(request: Asking, address: AddressPath, reader: Given[Reader]) 
 
 HANDLERS: list[Any] = [
     stats, blocks, transactions, transaction, events, event, jobs, job, receipts, receipt, nodes, node, samples,
-    models, model, accounts, account, *SOUNDNESS, *SEARCH, *REPUTATION, *BOOKS,
+    models, model, accounts, account, *FIGURES, *SOUNDNESS, *SEARCH, *REPUTATION, *BOOKS,
 ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from api.figures import PROMETHEUS
 from api.given import Given
+from api.limiting import UNLIMITED
 from api.live.hub import Hub
 from api.observing import Metrics
 from api.problems import documented
@@ -50,7 +51,7 @@ class IndexerOut(Struct, frozen=True):
     memory_bytes: int
 
 
-@get("/health", operation_id="health", summary="Is the service alive", sync_to_thread=False)
+@get("/health", operation_id="health", summary="Is the service alive", sync_to_thread=False, opt={UNLIMITED: True})
 def health() -> HealthOut:
     return HealthOut("ok", version("tallystick"))
 
@@ -59,6 +60,7 @@ def health() -> HealthOut:
     "/ready",
     operation_id="ready",
     summary="Is the index at the chain's head",
+    opt={UNLIMITED: True},
     description="Needs no inference engine: an order can be placed and will be answered when a worker comes.",
     responses=documented(s503="The index is behind the chain, or the chain does not answer"),
 )
@@ -76,7 +78,13 @@ async def ready(explorer: Given[Explorer], chain: Given[ChainReader], indexing: 
         await explorer.changed(seen, left_s)
 
 
-@get("/metrics", operation_id="metrics", summary="Figures for Prometheus", media_type="text/plain")
+@get(
+    "/metrics",
+    operation_id="metrics",
+    summary="Figures for Prometheus",
+    media_type="text/plain",
+    opt={UNLIMITED: True},
+)
 async def metrics(
     metrics: Given[Metrics],
     explorer: Given[Explorer],

@@ -14,6 +14,8 @@ class Refusal(Exception):
     """Root: `detail` names the value, `remedy` says what to do. A subclass's docstring is its title."""
 
     remedy = "Correct the request and send it again."
+    retry_after_s = 1
+    """When to come again, of what may succeed later."""
 
     def __init__(self, detail: str, remedy: str = "") -> None:
         super().__init__(detail)

@@ -22,11 +22,13 @@ from .filters import (
     Where,
     conditions,
 )
+from .leaders import LeaderRow, Leading, Period, page_of, read_leaders
 from .listing import LIMIT_MAX, At, Page, one, page
 from .moments import Moment, Present, moment, present
 from .ordering import Order
 from .outcomes import EndingsRow, Outcomes, count_endings, read_outcomes
 from .pasts import Pasts
+from .periods import PeriodRow, Span, read_periods
 from .progress import Progress, read_progress
 from .records import BLOCKS, EVENTS, INTEGRITY, NODE_SAMPLES, PARKED, REORGS, TRANSACTIONS
 from .rows import (
@@ -58,6 +60,7 @@ from .waiting import Waiters
 LIMIT = 50
 COUNTED_MAX = 10_000
 PASTS_COUNTED = 16
+LEADERS_KEPT = 16
 MOMENTS_MAX = 256
 
 _JOBS = Order(JOBS, ("job_id",))
@@ -91,6 +94,7 @@ class Queries:
         self._meant: dict[int | str, tuple[Present, Moment]] = {}
         self._stats: tuple[Progress, StatsRow] | None = None
         self._past_stats: dict[int, tuple[StatsRow, Head, StatsRow]] = {}
+        self._leaders: dict[tuple[Period, int, str, int], tuple[LeaderRow, ...]] = {}
         self._newest = self
 
     def as_of(self, block: int | str) -> "Queries":
@@ -249,6 +253,22 @@ class Queries:
         """Of all nodes how many of each, in the time before the newest block."""
         with self._looking() as (cursor, at, _):
             return count_endings(cursor, window_s, at)
+
+    def periods(self, span: Span, after: str | None = None, limit: int = LIMIT) -> Page[PeriodRow]:
+        """What happened in each hour or day in which anything did."""
+        with self._looking() as (cursor, at, head):
+            return read_periods(cursor, span, after, limit, head or present(cursor).head, at)
+
+    def leaders(self, asked: Leading, after: str | None = None, limit: int = LIMIT) -> Page[LeaderRow]:
+        """A ranking of nodes over a period that ends with the head, counted once a head."""
+        with self._looking() as (cursor, at, head):
+            meant = head or present(cursor).head
+            key = asked.period, meant.number, meant.hash, read_progress(cursor).position
+            known = self._newest._leaders.get(key)
+            if known is None:
+                known = read_leaders(cursor, asked.period, meant, at)
+                self._newest._leaders = dict([*self._newest._leaders.items(), (key, known)][-LEADERS_KEPT:])
+        return page_of(known, asked, after, limit)
 
     def incidents(self) -> Incidents:
         with self._shelf.moment() as cursor:

@@ -10,21 +10,23 @@ class View(Struct, frozen=True):
     columns: dict[str, str]
 
 
-def _periods(unit: str) -> str:
-    """What happened in each period, each thing in the period of its own time."""
+def periods(unit: str, jobs: str = "jobs", receipts: str = "receipts", within: str = "true") -> str:
+    """What happened in each period, each thing in the period of its own time. `within` narrows the times: {0}."""
     return f"""
 WITH happened AS (
     SELECT requested_at AS moment, 1 AS requested, 0 AS answered, 0 AS settled, 0 AS returned, 0::HUGEINT AS earned,
            0 AS prompt_tokens, 0 AS completion_tokens, NULL::DOUBLE AS inference_s, NULL::BIGINT AS gas_used
-    FROM jobs
+    FROM {jobs} WHERE {within.format("requested_at")}
     UNION ALL
-    SELECT completed_at, 0, 1, 0, 0, 0, 0, 0, NULL, NULL FROM jobs WHERE completed_at IS NOT NULL
+    SELECT completed_at, 0, 1, 0, 0, 0, 0, 0, NULL, NULL FROM {jobs}
+    WHERE completed_at IS NOT NULL AND {within.format("completed_at")}
     UNION ALL
-    SELECT closed_at, 0, 0, 0, 1, 0, 0, 0, NULL, NULL FROM jobs WHERE state IN ('cancelled', 'expired')
+    SELECT closed_at, 0, 0, 0, 1, 0, 0, 0, NULL, NULL FROM {jobs}
+    WHERE state IN ('cancelled', 'expired') AND {within.format("closed_at")}
     UNION ALL
     SELECT settled_at, 0, 0, 1, 0, amount, coalesce(prompt_tokens, 0), coalesce(completion_tokens, 0),
            (epoch_us(completed_at) - epoch_us(started_at)) / 1e6, gas_used
-    FROM receipts WHERE state = 'verified'
+    FROM {receipts} WHERE state = 'verified' AND {within.format("settled_at")}
 )
 SELECT date_trunc('{unit}', moment) AS {unit},
        sum(requested)::BIGINT AS requested,
@@ -68,8 +70,8 @@ SELECT rank() OVER (ORDER BY n.earned DESC, n.settled DESC) AS place, n.address,
 FROM nodes n LEFT JOIN work w ON w.worker = n.address"""
 
 VIEWS = (
-    View("hourly_stats", "What happened in each hour in which anything did", _periods("hour"), _period_columns("hour")),
-    View("daily_stats", "What happened on each day on which anything did", _periods("day"), _period_columns("day")),
+    View("hourly_stats", "What happened in each hour in which anything did", periods("hour"), _period_columns("hour")),
+    View("daily_stats", "What happened on each day on which anything did", periods("day"), _period_columns("day")),
     View(
         "leaderboard",
         "Nodes by what they earned with verified receipts; work without a receipt raises nothing",

@@ -292,3 +292,30 @@ def _disturb(chain: FactChain, source: random.Random, *, may_drop: bool) -> None
         chain.reorganise(chain.height)
     else:
         chain.mine()
+
+
+def test_hours_days_and_rankings_are_lists_like_the_others(standing: Standing) -> None:
+    day = rows(standing.http, "stats/daily")
+    assert [(each["start"], each["requested"], each["settled"], each["earned"]) for each in day] == [
+        ("2023-11-14T00:00:00Z", 5, 1, "130")
+    ]
+    assert rows(standing.http, "stats/hourly", to="2023-11-14T21:59:59Z") == []
+    assert (
+        rows(standing.http, "stats/hourly", **{"from": "2023-11-14T22:00:00Z", "sort": "oldest"})[0]["requested"] == 5
+    )
+    leaders = standing.http.get(f"{EXPLORER}/leaderboard", params={"period": "24h"}).json()
+    assert [(each["place"], each["address"], each["earned"]) for each in leaders["data"]] == [
+        (1, f"0x{SIGNING.hex()}", "130")
+    ]
+    first = standing.http.get(f"{EXPLORER}/leaderboard", params={"limit": 2, "sort": "completed"}).json()
+    second = rows(standing.http, "leaderboard", limit=2, sort="completed", cursor=first["next"])
+    assert len({each["address"] for each in (*first["data"], *second)}) == 3
+
+
+@pytest.mark.parametrize(
+    "query", ["stats/daily?from=soon", "stats/hourly?sort=escrow", "leaderboard?period=1h", "leaderboard?sort=name"]
+)
+def test_what_figures_over_time_cannot_be_asked_is_refused(standing: Standing, query: str) -> None:
+    refused = standing.http.get(f"{EXPLORER}/{query}")
+    assert refused.status_code == 400, refused.text
+    assert refused.json()["remedy"]
