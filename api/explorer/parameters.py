@@ -3,6 +3,7 @@
 import re
 from typing import Annotated
 
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter, QueryParameter
 
 from api.problems import documented
@@ -42,13 +43,14 @@ AsOf = Annotated[
 BlockNumber = Annotated[int | None, QueryParameter(ge=0, le=NUMBER_MAX)]
 
 _PAST = {"s503": "The block is old: its state is being made from the ledger; ask again"}
-LIST_FAULTS = documented(
+UNCHANGED = {304: ResponseSpec(None, description="Nothing has changed since the answer that If-None-Match names")}
+LIST_FAULTS = UNCHANGED | documented(
     s400="A filter, the limit or the cursor is malformed, or `as_of` is beyond the head",
     s404="`as_of` is a hash that is not known here",
     s409="The blocks under the cursor, or that of `as_of`, were reorganised away",
     **_PAST,
 )
-ITEM_FAULTS = documented(
+ITEM_FAULTS = UNCHANGED | documented(
     s400="The identifier is malformed, or `as_of` is beyond the head",
     s404="There is no such thing, or `as_of` is a hash that is not known here",
     s409="The block of `as_of` was reorganised away",

@@ -31,6 +31,9 @@ from indexer.explorer.lists import Listing
 from indexer.explorer.queries import Queries
 from indexer.explorer.rows import Head
 
+SETTLED_LISTS = frozenset(("blocks", "transactions", "events", "jobs", "nodes", "models", "accounts"))
+"""What the chain alone says: as of a final block it stays so for good."""
+
 Found = TypeVar("Found")
 Out = TypeVar("Out")
 Asking = Request[Any, Any, Any]
@@ -87,6 +90,8 @@ class Reader:
         following = seal(told.page.next, question, head) if told.page.next is not None else None
         if following is not None:
             mark(request.scope, {"Link": _next_link(request, following), "Tally-Cursor": following})
+        if asked.as_of is not None and not asked.related and _is_settled(listing, head):
+            mark_settled(request.scope)
         return PageOut(
             data=[shown(row) for row in told.page.rows],
             next=following,
@@ -175,6 +180,10 @@ class Reader:
             return await asyncio.to_thread(lambda: (past.head(), question(past)))
         except BadMoment as fault:
             raise in_words(fault) from fault
+
+
+def _is_settled(listing: Listing, head: Head) -> bool:
+    return listing.name in SETTLED_LISTS and head.number <= head.final
 
 
 def _missing(name: str, head: Head, as_of: int | str | None) -> NotIndexed:

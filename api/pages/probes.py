@@ -107,6 +107,7 @@ async def metrics(
     operation_id="indexer",
     summary="How far the index is, how fast, and what holds it back",
     description="The same figures as `tallystick_indexer_*` in /metrics, for people: `tallystick status --watch`.",
+    responses=documented(s400="A parameter is named: it takes none"),
 )
 async def indexer(indexing: Given[Indexing]) -> IndexerOut:
     figures = await asyncio.to_thread(indexing.figures)

@@ -232,7 +232,9 @@ def test_what_can_never_change_again_may_be_kept_and_what_can_is_asked_for_again
         assert "immutable" in ended.headers["cache-control"]
         assert open_.headers["cache-control"] == "no-cache"
         assert "immutable" in http.get(f"/transactions/{ended.json()['data']['closed_tx']}").headers["cache-control"]
-        for path in ("/jobs/1?include=account", "/jobs", "/receipts/1", "/stats", "/jobs/77"):
+        assert "immutable" in http.get(f"/jobs?as_of={house.chain.height}").headers["cache-control"]
+        as_of_receipts = f"/receipts?as_of={house.chain.height}"
+        for path in ("/jobs/1?include=account", "/jobs", "/receipts/1", as_of_receipts, "/stats", "/jobs/77"):
             assert "immutable" not in http.get(path).headers.get("cache-control", "")
         house.chain.mine()
         again = http.get("/jobs/1", headers={"If-None-Match": ended.headers["etag"].removeprefix("W/")})
