@@ -1,4 +1,4 @@
-"""Every parameter of every route of the explorer, by its OpenAPI entry: whatever it is given, the answer is foreseen."""
+"""Every parameter of every route of the explorer, by its OpenAPI entry: whatever it is given is foreseen."""
 
 from collections.abc import Iterator
 from typing import Any

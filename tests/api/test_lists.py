@@ -1,6 +1,8 @@
 """What may be asked of the explorer's lists and items: filters, orders, counts, relations, and what is refused."""
 
 import random
+import statistics
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -321,3 +323,30 @@ def test_what_figures_over_time_cannot_be_asked_is_refused(standing: Standing, q
     refused = standing.http.get(f"{EXPLORER}/{query}")
     assert refused.status_code == 400, refused.text
     assert refused.json()["remedy"]
+
+
+async def test_an_unchanged_answer_costs_less_than_a_millisecond(standing: Standing) -> None:
+    app = create_app(standing.house.parts())
+    query = b"state=settled&sort=-amount&include=receipt,model&count=true"
+    tag = standing.http.get(f"{EXPLORER}/jobs?{query.decode()}").headers["etag"]
+    headers = [(b"host", b"x"), (b"if-none-match", tag.encode())]
+    told: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        told.append(message)
+
+    spent: list[float] = []
+    for _ in range(200):
+        scope: Any = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+            "path": f"{EXPLORER}/jobs", "raw_path": f"{EXPLORER}/jobs".encode(), "root_path": "", "query_string": query,
+            "headers": headers, "client": ("127.0.0.1", 1), "server": ("x", 80), "extensions": {},
+        }  # fmt: skip
+        began = time.perf_counter()
+        await app(scope, receive, send)
+        spent.append(time.perf_counter() - began)
+    assert {message["status"] for message in told if message["type"] == "http.response.start"} == {304}
+    assert statistics.median(spent) < 0.001
