@@ -1,12 +1,13 @@
 """A block is mined on a chain that is followed; how long until a row of it is readable over HTTP comes out."""
 
 import contextlib
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from receipts.deployment import load
 
 SIZE, BLOCKS, JOBS_BEFORE = "10k", 60, 10**6
 PATIENCE_S = 60.0
+NO_MORE: Mapping[str, str] = {}
 
 
 def latency() -> dict[str, float]:
@@ -43,14 +45,19 @@ def _mined_to_readable(builder: Builder, histories: Histories, port: int, number
 
 
 @contextlib.contextmanager
-def serving(url: str, ws_url: str, deployment: Path, folder: Path, port: int) -> Iterator[int]:
+def serving(
+    url: str, ws_url: str, deployment: Path, folder: Path, port: int, more: Mapping[str, str] = NO_MORE
+) -> Iterator[int]:
     """`tallystick serve` over that chain, in an empty folder; yields its process."""
     program = [sys.executable, "-m", "tallystick", "serve", "--rpc-url", url, "--ws-url", ws_url]
     ports = ["--port", str(port), "--kubo-port", str(free_port())]
     stores = ["--database", str(folder / "explorer.duckdb"), "--ledger-url", f"sqlite:///{folder / 'ledger.db'}"]
     own = ["--deployment", str(deployment), *stores, *ports]
+    environ = {**os.environ, "TALLYSTICK_SQL_QUACK": "false", **more}  # the port of Quack is one for all
     with (folder / "serve.log").open("wb") as log:
-        process = subprocess.Popen([*program, *own], stdout=log, stderr=log, cwd=folder, preexec_fn=end_with_parent())
+        process = subprocess.Popen(
+            [*program, *own], stdout=log, stderr=log, cwd=folder, env=environ, preexec_fn=end_with_parent()
+        )
         try:
             yield process.pid
         finally:

@@ -34,6 +34,7 @@ from bench.reads.questions import Asking, of_ours, of_ponder, sql_of_ours, sql_o
 RESULT = Path(__file__).resolve().parents[1] / "results" / "reads.json"
 BLOCKS_PER_S = 2.0
 READS_PER_S = 500
+HISTORIC = ("one", "newest", "address")
 FIGURES = {"stats": "/explorer/v1/stats", "leaderboard": "/explorer/v1/leaderboard"}
 BACK_JOBS = 200
 """So many of the newest jobs are left out where any job is asked for: a peer may not have indexed them yet."""
@@ -47,11 +48,11 @@ class Plan(Struct, frozen=True):
     rounds: int
     chain: str = "500k"
     jobs: tuple[int, int] = (100_000, 1_000_000)
-    flat_out_blocks: int = 400
+    flat_out_blocks: int = 100
 
 
 QUICK = Plan(1.5, 4.0, 1)
-FULL = Plan(3.0, 10.0, 3, flat_out_blocks=1_000)
+FULL = Plan(3.0, 10.0, 3, flat_out_blocks=400)
 
 
 def ask(plan: Plan, api: Api, asking: Asking) -> Figure:
@@ -75,7 +76,8 @@ def in_turns(plan: Plan, asked: Mapping[str, tuple[Api, Asking]]) -> dict[str, F
     for _ in range(plan.rounds):
         for name, (api, asking) in asked.items():
             found[name].append(ask(plan, api, asking))
-            print(f"{name:24}{found[name][-1].per_s:12,.0f} a second", file=sys.stderr, flush=True)
+            told = found[name][-1]
+            print(f"{name:24}{told.per_s:12,.0f} a second  {told.failed or ''}", file=sys.stderr, flush=True)
     return {name: medians(rounds) for name, rounds in found.items()}
 
 
@@ -111,7 +113,7 @@ def over_histories(plan: Plan) -> dict[str, Figure]:
         for each in (few, many):
             each.steady(BLOCKS_PER_S)
         asked = {}
-        for name in GRAPHQL:
+        for name in HISTORIC:
             asked[f"{SMALL} {name}"] = few.api, of_ours(short - BACK_JOBS, addresses())[name]
             asked[f"{LARGE} {name}"] = many.api, of_ours(long - BACK_JOBS, addresses())[name]
         for name, target in FIGURES.items():

@@ -1,7 +1,9 @@
 """A chain or a history comes in; an API over it that answers and goes on meanwhile comes out, ours or Ponder's."""
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -18,10 +20,11 @@ from bench.indexing.histories import Histories
 from bench.indexing.latency import await_row, serving
 from bench.indexing.measuring import RunFailed
 from bench.indexing.peers import npm, ponder, postgres
+from bench.reads.load import CONNECTIONS
 from chain.devnet import Devnet, end_with_parent
 from receipts.deployment import load
 
-INDEXED_S_MAX = 900.0
+INDEXED_S_MAX, ROWS_S_MAX = 900.0, 120.0
 POLL_MS = 100
 
 
@@ -36,9 +39,25 @@ class Api(Struct, frozen=True):
 def our_api(chain: Chain, devnet: Devnet, folder: Path) -> Iterator[Api]:
     """`tallystick serve`, when it shows the whole chain."""
     port = ponder.free_port()
-    with serving(devnet.url, devnet.ws_url, chain.deployment_file, folder, port) as pid:
+    many = {"TALLYSTICK_SQL_QUERIES_AT_ONCE": str(2 * CONNECTIONS)}  # one client may take half of them
+    with serving(devnet.url, devnet.ws_url, chain.deployment_file, folder, port, many) as pid:
         await_row(port, f"blocks/{chain.blocks}", INDEXED_S_MAX)
+        _await_rows(folder / "explorer.rows")
         yield Api(port, (pid,))
+
+
+def _await_rows(file: Path) -> None:
+    """Rows at hand are made once the chain's head is reached."""
+    deadline = time.monotonic() + ROWS_S_MAX
+    while time.monotonic() < deadline:
+        with (
+            contextlib.suppress(sqlite3.Error),
+            contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as rows,
+        ):
+            if rows.execute("SELECT number FROM reach").fetchone()[0] > 0:
+                return
+        time.sleep(0.2)
+    raise RunFailed(f"{file} did not come to the head")
 
 
 @contextmanager

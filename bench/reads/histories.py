@@ -17,6 +17,7 @@ from bench.histories import LOGS_A_JOB, History
 from chain.devnet import end_with_parent
 from domain.ledger import Ledger, Position, Tip
 from indexer.explorer import Explorer
+from indexer.explorer.tables import SCHEMA_VERSION
 from indexer.lean import be_lean
 
 CHAIN_ID = 31337
@@ -35,7 +36,7 @@ def addresses() -> list[str]:
 @contextmanager
 def building(jobs: int) -> Iterator[Path]:
     """Where it will lie; it is being built, if it was not yet, by another process while the block lasts."""
-    folder = KEPT / str(jobs)
+    folder = KEPT / f"{jobs}-{SCHEMA_VERSION}"
     if (folder / HISTORY).exists():
         yield folder
         return

@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from chain.devnet import end_with_parent
 
+CONNECTIONS = 32
 SETTLING_S = 5.0
 """How long answers under way are waited for."""
 
@@ -35,7 +36,7 @@ class Load(Struct, frozen=True):
     target: str
     values: list[str]
     body: str = ""
-    connections: int = 32
+    connections: int = CONNECTIONS
     warm_s: float = 1.0
     seconds: float = 5.0
     rate: float = 0.0
@@ -44,7 +45,10 @@ class Load(Struct, frozen=True):
 
 
 class Loaded(Struct, frozen=True):
-    """What came of a load, the warm-up left out. `failed` counts answers that were not 200, by what they were."""
+    """What came of a load, the warm-up left out; one answer where there was none.
+
+    `failed` counts answers that were not 200, by what they were.
+    """
 
     per_s: float
     p50_ms: float
@@ -156,7 +160,7 @@ async def put(load: Load) -> Loaded:
     waits = np.array(book.waits or [SETTLING_S])
     p50, p99 = (float(each) * 1000 for each in np.percentile(waits, (50, 99)))
     answered = len(book.waits)
-    return Loaded(answered / spent, p50, p99, answered, dict(book.failed), book.bytes / max(1, answered),
+    return Loaded(max(1, answered) / spent, p50, p99, answered, dict(book.failed), book.bytes / max(1, answered),
                   burnt / max(1, answered) * 1e6)  # fmt: skip
 
 

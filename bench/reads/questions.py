@@ -72,12 +72,12 @@ def of_ponder(jobs: int, addresses: Sequence[str]) -> dict[str, Asking]:
     }
 
 
-SQL_ONE = "SELECT * FROM {table} WHERE {key} = {{}}"
+SQL_ONE = "SELECT state, controller, amount FROM {table} WHERE {key} = {{}}"
 
 
 def sql_of_ours(jobs: int) -> dict[str, Asking]:
     return _sql(jobs, SQL_ONE.format(table="jobs", key="job_id"), lambda text: Asking(
-        "/explorer/v1/sql", body=msgspec.json.encode({"sql": text}).decode()))  # fmt: skip
+        "/explorer/v1/sql", body=msgspec.json.encode({"query": text}).decode()))  # fmt: skip
 
 
 def sql_of_ponder(jobs: int) -> dict[str, Asking]:
