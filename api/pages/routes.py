@@ -4,7 +4,7 @@ from typing import Any
 
 from litestar import Router
 
-from api.pages import addresses, ask, chain, home, jobs, models, nodes, search, status
+from api.pages import addresses, ask, chain, home, jobs, models, nodes, search, status, verifying
 from api.pages.faults import faults_of
 from api.pages.site import Site
 
@@ -18,6 +18,7 @@ PAGES: list[Any] = [
     search.search,
     ask.form, ask.ask,
     status.status,
+    verifying.verify,
 ]  # fmt: skip
 
 

@@ -43,7 +43,12 @@ WAYS = (
     Way("/models", "Models"),
     Way("/blocks", "Blocks"),
 )
-MORE_WAYS = (Way("/transactions", "Transactions"), Way("/reorgs", "Reorganisations"), Way("/status", "Status"))
+MORE_WAYS = (
+    Way("/transactions", "Transactions"),
+    Way("/reorgs", "Reorganisations"),
+    Way("/status", "Status"),
+    Way("/verify", "Verify"),
+)
 
 
 class Site:

@@ -1,6 +1,5 @@
 """A reader presses one button, and a real browser judges the receipt as `tallystick verify` does, step by step."""
 
-import shutil
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.chromium import chromium
 from tests.clients.javascript import ROOT
 from tests.clients.page import serving
 from tests.clients.table import ANCHOR, PINS_DATA, Case, cases
@@ -16,7 +16,6 @@ from tests.clients.test_javascript_verifier import compared, judged_by_python
 from tests.receipts.bundles import DATA
 from tests.receipts.settled import STORED
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 AXE = ROOT / ".tools/node_modules/axe-core/axe.min.js"
 SAMPLED = 41
 LOADED = "performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('.json')).length === 2"
@@ -38,14 +37,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("javascript")]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.skip("no Chromium on this machine: `apt-get install chromium`")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=path, args=["--headless", "--no-sandbox", "--disable-gpu"])
-        yield chromium
-        chromium.close()
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A town with a past, served for the whole session, and a real browser to read it with."""
 
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +12,8 @@ from msgspec import Struct
 from api.app import create_app
 from tests.api.conftest import House, opened, serving
 from tests.api.pages.town import Town
+from tests.chromium import chromium
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 JOBS = 120
 
@@ -59,14 +54,8 @@ def browser() -> Iterator[Any]:
 
     Its driver's loop runs in this thread while it is open, where no test of another module could run its own.
     """
-    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.skip("no Chromium on this machine: `apt-get install chromium`")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=path, args=list(FLAGS))
-        yield chromium
-        chromium.close()
+    with chromium() as browser:
+        yield browser
 
 
 class Reader:

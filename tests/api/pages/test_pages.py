@@ -22,7 +22,7 @@ PAGES = (
     "/", "/jobs", "/jobs/8", f"/jobs/{JOBS}", "/jobs?state=settled", "/receipts", "/receipts?state=verified", "/nodes",
     f"/nodes/{NODE}", "/models", "/models/smollm2-135m-instruct", "/blocks", "/blocks/1", "/transactions",
     f"/address/{NODE}", f"/address/{PERSON}?tab=ordered", f"/address/{PERSON}?tab=sent", "/reorgs", "/status",
-    "/search", "/search?q=1", "/ask",
+    "/search", "/search?q=1", "/ask", "/verify",
 )  # fmt: skip
 
 

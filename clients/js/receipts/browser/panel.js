@@ -1,15 +1,15 @@
 /** A page's section in, a form in it that checks the evidence it names, step by step, in the reader's own browser. */
 
-import { BadDeployment, parseDeployment, verifyBundle } from "../src/index.js";
+import { parseDeployment, verifyBundle } from "../src/index.js";
 import { element } from "./elements.js";
-import { Source, Unreadable } from "./sources.js";
+import { Source } from "./sources.js";
 import { StepList } from "./steps.js";
 import { tell } from "./words.js";
 
 /** @typedef {import("./words.js").State} State */
 
 const HASH = "0x[0-9a-fA-F]{64}";
-let panels = 0;
+let hints = 0;
 
 /**
  * What the section held for readers without script makes room. `data-evidence` and `data-deployment` are addresses; what
@@ -17,6 +17,7 @@ let panels = 0;
  * @param {HTMLElement} section
  */
 export function mount(section) {
+  if (section.querySelector("form.verify-form")) return;
   const evidence = new Source("evidence bundle", section.dataset.evidence);
   const pins = new Source("deployment file", section.dataset.deployment);
   const hash = element("input", {
@@ -56,7 +57,7 @@ function fields(evidence, pins, hash) {
     chooser(pins),
     "deployment.json says which chain, contracts and circuit to trust. The one used unless you choose comes from this site.",
   );
-  const bundle = field("Evidence bundle", chooser(evidence), "The file that the link “Evidence” of a receipt saves.");
+  const bundle = field("Evidence bundle", chooser(evidence), "What “Download the evidence” on a job's page saves.");
   const asked = pins.url
     ? element("details", { class: "verify-own" }, element("summary", {}, "Use my own pins"), own)
     : own;
@@ -65,7 +66,7 @@ function fields(evidence, pins, hash) {
 
 /** @param {string} label @param {HTMLElement} control @param {string} hint */
 function field(label, control, hint) {
-  const id = `verify-hint-${++panels}`;
+  const id = `verify-hint-${++hints}`;
   control.setAttribute("aria-describedby", id);
   const labelled = element("label", { class: "verify-label" }, element("span", {}, label), control);
   return element("div", { class: "verify-field" }, labelled, element("p", { class: "verify-hint", id }, hint));
@@ -98,8 +99,7 @@ async function check(evidence, pins, blockHash, steps, outcome) {
     const { title, lines } = tell(verdict, performance.now() - started);
     say(outcome, verdict.outcome, title, ...lines);
   } catch (fault) {
-    if (!(fault instanceof Unreadable || fault instanceof BadDeployment)) throw fault;
-    say(outcome, "unchecked", "Nothing was checked", `${fault.message}.`);
+    say(outcome, "unchecked", "Nothing was checked", `${fault instanceof Error ? fault.message : fault}.`);
   } finally {
     steps.end();
   }
