@@ -14,7 +14,7 @@ const bytes = (text) => Uint8Array.from(Buffer.from(text, "base64"));
 let pins;
 
 async function judge({ bundle, deployment, block_hash: blockHash }) {
-  if (deployment) pins = parseDeployment(bytes(deployment));
+  if (deployment !== undefined) pins = parseDeployment(bytes(deployment));
   try {
     const { exitCode, steps } = await verifyBundle(bytes(bundle), await pins, { blockHash });
     return [exitCode, ...steps.map(({ name, state, detail }) => [name, state, detail])];

@@ -9,10 +9,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from receipts.canonical import to_bytes, to_word
+from receipts.content.unixfs import cid_of
 from receipts.curve import BASE_FIELD
 from receipts.deployment import load
 from receipts.document import sign
-from receipts.evidence import Bundle, Payload, decode_bundle
+from receipts.evidence import Bundle, Payload, decode_bundle, from_payload
+from receipts.poseidon import FIELD
 from tests.network import WORKERS
 from tests.receipts.documents import wallet
 from tests.receipts.settled import STORED
@@ -99,10 +101,14 @@ LIES: list[tuple[dict[str, Any], str]] = [
     ({"proof": ("0x" + "ff" * 32,) * 8}, "proof"),
     ({"amount": "1"}, "proof"),
     ({"amount": "9" * 78}, "proof"),
+    ({"amount": str(int(BUNDLE.receipt.amount) + FIELD)}, "proof"),
     ({"terms": to_word(1)}, "proof"),
+    ({"terms": to_word(int(BUNDLE.receipt.terms, 16) + FIELD)}, "proof"),
     ({"terms": "0x" + "ff" * 32}, "proof"),
     ({"price": "1"}, "terms"),
     ({"model": "another"}, "settlement"),
+    ({"prompt_cid": str(cid_of(from_payload(BUNDLE.prompt), 1))}, "settlement"),
+    ({"model_cid": str(cid_of(from_payload(BUNDLE.model), 1))}, "settlement"),
 ]
 """What a worker may sign instead, and the step that finds it out."""
 
