@@ -1,11 +1,33 @@
 """Settings: which source wins, and what a wrong one is told."""
 
+import re
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from api.settings import ApiSettings
+from api.sql.settings import SqlSettings
+from chain.settings import ChainSettings, ProviderSettings
+from domain.settings import DomainSettings
+from indexer.settings import IndexerSettings
+from receipts.settings import ReceiptSettings
+from tallystick.content import ContentSettings
 from tallystick.settings import BadSettings, Sources, read_sources
+from tallystick.wallet import WalletSettings
+from worker.settings import Settings as WorkerSettings
+
+ROOT = Path(__file__).parents[2]
+ALL = (
+    ApiSettings, ChainSettings, ProviderSettings, DomainSettings, IndexerSettings, ReceiptSettings, ContentSettings,
+    SqlSettings, WalletSettings, WorkerSettings,
+)  # fmt: skip
+READERS = "".join(
+    path.read_text()
+    for room in ("api", "chain", "domain", "indexer", "receipts", "tallystick", "worker")
+    for path in sorted((ROOT / room).rglob("*.py"))
+    if path.name != "settings.py"
+)
 
 
 class Pump(msgspec.Struct, frozen=True):
@@ -77,3 +99,10 @@ def test_a_file_that_is_missing_or_malformed_or_has_a_strange_section_is_refused
     strange.write_text("[pomp]\nlabel = 'x'\n")
     with pytest.raises(BadSettings, match=r"no section \[pomp\]. Did you mean 'pump'"):
         read_sources(strange, {}, ROOMS)
+
+
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
+def test_every_setting_is_read_by_somebody(kind: type[msgspec.Struct]) -> None:
+    """One that is not does nothing, whatever an operator writes there."""
+    unread = [name for name in kind.__struct_fields__ if not re.search(rf"\.{name}\b", READERS)]
+    assert not unread
