@@ -13,7 +13,6 @@ from .listing import At
 from .records import BLOCKS, EVENTS, PARKED
 from .relations import relation
 from .rows import Head, Row
-from .tables import DOCUMENT_OF_RECEIPT
 
 NEVER = 1 << 62
 
@@ -80,7 +79,10 @@ def count_endings(cursor: duckdb.DuckDBPyConnection, window_s: int | None, at: A
     """Of every node that has any in the window."""
     *_, first = _window(cursor, window_s, at)
     found = cursor.execute(
-        f"SELECT worker, {_WORTH} AS worth, count(*) FROM ({_endings(at, '')}) GROUP BY ALL ORDER BY ALL",
+        f"SELECT worker, {_WORTH} AS worth, count(*) FROM ("
+        f"SELECT worker, state AS ending, controller, coalesce(amount, 0) AS amount FROM {relation(RECEIPTS, at)} "
+        f"WHERE block >= $first UNION ALL SELECT worker, ending, NULL, 0 FROM ({_incidents(at, '')})"
+        ") GROUP BY ALL ORDER BY ALL",
         {"first": first},
     )
     return [EndingsRow(*values) for values in found.fetchall()]
@@ -89,7 +91,7 @@ def count_endings(cursor: duckdb.DuckDBPyConnection, window_s: int | None, at: A
 def _window(cursor: duckdb.DuckDBPyConnection, window_s: int | None, at: At | None) -> tuple[int, int, int]:
     """Its first and its last second, and its first block: it ends with the newest block, whatever our clock says."""
     blocks = relation(BLOCKS, at)
-    until = cursor.execute(f"SELECT coalesce(max(epoch_us(timestamp)) // 1000000, 0) FROM {blocks}").fetchall()[0][0]
+    until = cursor.execute(f"SELECT coalesce(epoch_us(max(timestamp)) // 1000000, 0) FROM {blocks}").fetchall()[0][0]
     since = 0 if window_s is None else max(0, until - window_s)
     first = cursor.execute(
         f"SELECT coalesce(min(number), {NEVER}) FROM {blocks} WHERE timestamp >= make_timestamptz(? * 1000000::BIGINT)",
@@ -99,20 +101,31 @@ def _window(cursor: duckdb.DuckDBPyConnection, window_s: int | None, at: At | No
 
 
 def _endings(at: At | None, of: str) -> str:
-    """A query for all outcomes from block $first on; `of` narrows them to a node, whose column it is given."""
-    receipts, jobs, events, blocks, parked = (relation(each, at) for each in (RECEIPTS, JOBS, EVENTS, BLOCKS, PARKED))
+    """A query for all outcomes from block $first on; `of` narrows them to a node, whose column it is given.
+
+    A document counts here for a verified receipt alone: its commitment binds worker and answer too.
+    """
+    receipts, jobs, blocks = (relation(each, at) for each in (RECEIPTS, JOBS, BLOCKS))
     return f"""
 SELECT r.worker, r.state AS ending, epoch_us(coalesce(r.settled_at, j.closed_at, r.answered_at)) // 1000000 AS ended_at,
        r.block, r.job_id, r.log_index, r.controller, coalesce(r.amount, 0) AS amount,
        epoch_us(j.claimed_at) // 1000000 AS claimed_at, epoch_us(r.answered_at) // 1000000 AS answered_at,
        d.prompt_tokens, d.completion_tokens, epoch_us(d.started_at) // 1000 AS started_at,
        epoch_us(d.completed_at) // 1000 AS completed_at
-FROM {receipts} r JOIN {jobs} j USING (job_id) {DOCUMENT_OF_RECEIPT}
+FROM {receipts} r JOIN {jobs} j ON j.job_id = r.job_id
+     LEFT JOIN final.documents d ON d.job_id = r.job_id AND d.commitment = r.commitment
 WHERE r.block >= $first {of.format("r.worker")}
 UNION ALL
-SELECT e.address, CASE e.name WHEN 'LeaseExpired' THEN 'lost' ELSE 'slashed' END, epoch_us(b.timestamp) // 1000000,
-       e.block, e.job_id, e.log_index, NULL,
-       CASE e.name WHEN 'NodeSlashed' THEN (e.args ->> 'amount')::HUGEINT ELSE 0 END, NULL, NULL, NULL, NULL, NULL, NULL
-FROM {events} e JOIN {blocks} b ON b.number = e.block
-     ANTI JOIN {parked} p ON p.block = e.block AND p.log_index = e.log_index
-WHERE e.name IN ('LeaseExpired', 'NodeSlashed') AND e.block >= $first {of.format("e.address")}"""
+SELECT worker, ending, epoch_us(b.timestamp) // 1000000, e.block, job_id, log_index, NULL,
+       CASE ending WHEN 'slashed' THEN (args ->> 'amount')::HUGEINT ELSE 0 END, NULL, NULL, NULL, NULL, NULL, NULL
+FROM ({_incidents(at, of)}) e JOIN {blocks} b ON b.number = e.block"""
+
+
+def _incidents(at: At | None, of: str) -> str:
+    """What leaves no receipt: leases lost and slashes, but for those that were parked."""
+    events, parked = (relation(each, at) for each in (EVENTS, PARKED))
+    return (
+        "SELECT address AS worker, if(name = 'LeaseExpired', 'lost', 'slashed') AS ending, block, job_id, log_index, "
+        f"args FROM {events} e ANTI JOIN {parked} USING (block, log_index) "
+        f"WHERE name IN ('LeaseExpired', 'NodeSlashed') AND block >= $first {of.format('address')}"
+    )
