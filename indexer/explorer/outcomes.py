@@ -117,15 +117,20 @@ FROM {receipts} r JOIN {jobs} j ON j.job_id = r.job_id
 WHERE r.block >= $first {of.format("r.worker")}
 UNION ALL
 SELECT worker, ending, epoch_us(b.timestamp) // 1000000, e.block, job_id, log_index, NULL,
-       CASE ending WHEN 'slashed' THEN (args ->> 'amount')::HUGEINT ELSE 0 END, NULL, NULL, NULL, NULL, NULL, NULL
+       coalesce(amount, 0), NULL, NULL, NULL, NULL, NULL, NULL
 FROM ({_incidents(at, of)}) e JOIN {blocks} b ON b.number = e.block"""
 
 
 def _incidents(at: At | None, of: str) -> str:
-    """What leaves no receipt: leases lost and slashes, but for those that were parked."""
+    """What leaves no receipt: leases lost and slashes, but for those that were parked.
+
+    Apart, as the arguments of events are packed, and leases are lost all over the table.
+    """
     events, parked = (relation(each, at) for each in (EVENTS, PARKED))
+    told = f"FROM {events} e ANTI JOIN {parked} USING (block, log_index) WHERE block >= $first {of.format('address')}"
     return (
-        "SELECT address AS worker, if(name = 'LeaseExpired', 'lost', 'slashed') AS ending, block, job_id, log_index, "
-        f"args FROM {events} e ANTI JOIN {parked} USING (block, log_index) "
-        f"WHERE name IN ('LeaseExpired', 'NodeSlashed') AND block >= $first {of.format('address')}"
+        "SELECT address AS worker, 'lost' AS ending, block, job_id, log_index, NULL::HUGEINT AS amount "
+        f"{told} AND name = 'LeaseExpired' UNION ALL "
+        "SELECT address, 'slashed', block, job_id, log_index, (args ->> 'amount')::HUGEINT "
+        f"{told} AND name = 'NodeSlashed'"
     )

@@ -48,7 +48,7 @@ from .rows import (
     StatsRow,
     TransactionRow,
 )
-from .search import Hit, Names, search
+from .search import Hit, Names, blocks_of, search
 from .soundness import Soundness, integrity_of, read_soundness, reorgs_of, was_dropped
 from .statements import EntryRow, read_statement
 from .stats import Incidents, read_incidents, read_stats, read_stats_at
@@ -156,7 +156,12 @@ class Queries:
         return self._page(_BLOCKS, None, after, limit)
 
     def transaction(self, hash_: str) -> TransactionRow | None:
-        return cast("TransactionRow | None", self._one(TRANSACTIONS, hash=hash_.lower()))
+        with self._shelf.moment() as cursor:
+            blocks = blocks_of(cursor, self._names, hash_.lower())
+        if blocks is None:
+            return cast("TransactionRow | None", self._one(TRANSACTIONS, hash=hash_.lower()))
+        found = (self._one(TRANSACTIONS, hash=hash_.lower(), block=block) for block in blocks)
+        return next((cast("TransactionRow", row) for row in found if row), None)
 
     def transactions(
         self, where: TransactionFilter | None = None, after: str | None = None, limit: int = LIMIT

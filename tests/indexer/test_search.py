@@ -198,6 +198,24 @@ def test_a_rebuild_puts_the_names_in_doubt_until_they_were_compared(place: Place
         assert names.leads("0x00", ["block"]).covered > 0
 
 
+def test_a_transaction_is_had_by_its_hash_whether_its_name_is_kept_waits_or_is_on_the_tip(place: Place) -> None:
+    blocks, queries = random_history(12, 30), place.explorer.queries
+    place.finalise(*blocks[:20])
+    place.explorer.refresh()
+    with kept(place) as names:
+        place.finalise(*blocks[20:25])
+        for block in blocks[25:]:
+            place.tip.extend(block)
+        place.explorer.refresh()
+        assert 0 < names.leads("0x00", ["transaction"]).covered <= 20
+        rows = queries.transactions(None, None, 1000).rows
+        assert {row.is_final for row in rows} == {True, False}
+        for row in rows:
+            assert queries.transaction(row.hash) == row
+            assert queries.as_of(row.block - 1).transaction(row.hash) is None
+        assert queries.transaction("0x" + "ab" * 32) is None
+
+
 def test_runs_are_merged_so_that_readers_look_into_few(place: Place) -> None:
     explorer: Explorer = place.explorer
     with kept(place, waiting_min=1):

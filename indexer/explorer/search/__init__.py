@@ -2,6 +2,7 @@
 
 from .finding import search
 from .hits import Hit, HitField, HitKind, Match
+from .lookup import blocks_of
 from .names import Names
 
-__all__ = ["Hit", "HitField", "HitKind", "Match", "Names", "search"]
+__all__ = ["Hit", "HitField", "HitKind", "Match", "Names", "blocks_of", "search"]

@@ -40,3 +40,13 @@ def _parts(origin: Origin, leads: Leads) -> Iterator[str]:
     if targets := leads.targets.get(origin.kind):
         among = ", ".join(map(str, sorted(set(targets))))
         yield f'(SELECT {shown}, true FROM final.{name} WHERE "{origin.leads_to}" IN ({among}) AND {fits})'
+
+
+def blocks_of(cursor: duckdb.DuckDBPyConnection, names: Names, transaction: str) -> list[int] | None:
+    """The blocks that hold a transaction, by its whole hash and without reading all hashes; None if nobody can tell."""
+    leads = names.leads(transaction, ("transaction",))
+    if leads.covered < 0:
+        return None
+    parts = " UNION ALL ".join(_parts(ORIGINS["transaction"], leads))
+    found = cursor.execute(parts, {"text": transaction}).fetchall()
+    return [block for hash_, block, *_ in found if hash_ == transaction]
