@@ -31,7 +31,7 @@ MEDIA_TYPES = {
     Form.NDJSON: "application/x-ndjson",
     Form.PARQUET: "application/vnd.apache.parquet",
 }
-DATABASE = "application/vnd.duckdb"
+DATABASE = "application/octet-stream"
 ABOUT = (
     " It is written once for each head and then sent: its SHA-256 stands in `Repr-Digest` and `ETag`, the head it was "
     "taken at in `Tally-Head` (and in the metadata of Parquet), and a download that broke off goes on with `Range`."

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from weakref import WeakValueDictionary
 
 import msgspec
 from msgspec import Struct
@@ -89,7 +90,7 @@ class SqlDoor:
         self._path = path
         self._free = asyncio.Semaphore(settings.queries_at_once)
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
-        self._asking: Counter[str] = Counter()
+        self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._kept = Kept(settings.cache_bytes_max)
         self.standing: Standing | None = None
 
@@ -123,24 +124,22 @@ class SqlDoor:
 
     @asynccontextmanager
     async def _turn(self, client: str) -> AsyncIterator[None]:
-        """A place among those that run; nobody may take all of them."""
-        if self._asking[client] >= max(1, self.settings.queries_at_once // 2):
-            raise SqlCrowded(f"{self._asking[client]} queries from {client} run already, as many as one may have")
-        self._asking[client] += 1
-        try:
+        """A place among those that run; nobody may take all of them. Raises SqlCrowded after a while."""
+        most = self.settings.queries_at_once
+        share = self._shares.get(client)
+        if share is None:
+            share = self._shares[client] = asyncio.Semaphore(max(1, most // 2))
+        async with AsyncExitStack() as stack:
             try:
-                await asyncio.wait_for(self._free.acquire(), self.settings.wait_s_max)
+                async with asyncio.timeout(self.settings.wait_s_max):
+                    await stack.enter_async_context(share)
+                    await stack.enter_async_context(self._free)
             except TimeoutError:
-                most = self.settings.queries_at_once
-                raise SqlCrowded(f"{most} queries run already, as many as may run at once") from None
-            try:
-                yield
-            finally:
-                self._free.release()
-        finally:
-            self._asking[client] -= 1
-            if not self._asking[client]:
-                del self._asking[client]
+                raise SqlCrowded(
+                    f"{most} queries may run at once, half of them for one address, and none ended"
+                    f" within {self.settings.wait_s_max:g} s"
+                ) from None
+            yield
 
     async def _ask(self, key: Key) -> Reply:
         """Once more where the gate ended under it, if there was time for more: it may be somebody else's fault."""

@@ -28,6 +28,7 @@ from api.sql.replica import Following, Source, lock, opened, show
 from api.sql.settings import MIB, SqlSettings
 from api.sql.tokens import hashes
 from api.sql.wire import Outcome, Question, Reply, frame, receive
+from indexer.explorer.extensions import load
 
 GRACE_S = 1.0  # what a query gets to stop after it was interrupted
 WATCH_EVERY_S = 0.1
@@ -165,7 +166,7 @@ def _confine(settings: SqlSettings) -> None:
 def _serve_quack(cursor: duckdb.DuckDBPyConnection, known: Known, settings: SqlSettings) -> bool:
     """Whether it could be done: without it, HTTP still answers."""
     try:
-        quack.load(cursor, "httpfs", "quack")
+        load(cursor, "httpfs", "quack")
         quack.serve(cursor, known, settings, hashes(settings.tokens))
     except (ImportError, duckdb.Error) as fault:
         log.error("nobody can attach by Quack at %s:%d: %s", settings.quack_host, settings.quack_port, fault)

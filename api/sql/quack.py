@@ -1,10 +1,8 @@
 """DuckDB's own protocol over the replica: tokens and the rule of statements come in, an attachable address goes out."""
 
-import importlib
 import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import duckdb
 
@@ -20,17 +18,6 @@ ATTACHING = (
     "SELECT schema_name, view_name, 'view' FROM duckdb_views()",
 )
 """What a client asks when it attaches us: nothing else about the catalog is answered."""
-
-
-def extension(name: str) -> Path:
-    """The file that the package `duckdb-extension-NAME` brings: no internet, nothing copied elsewhere."""
-    module = importlib.import_module(f"duckdb_extension_{name}")
-    return Path(str(module.__path__[0])) / f"extensions/v{duckdb.__version__}/{name}.duckdb_extension"
-
-
-def load(cursor: duckdb.DuckDBPyConnection, *names: str) -> None:
-    for name in names:
-        cursor.execute(f"LOAD '{extension(name)}'")
 
 
 def serve(cursor: duckdb.DuckDBPyConnection, known: Known, settings: SqlSettings, hashes: Iterable[str]) -> None:

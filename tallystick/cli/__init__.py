@@ -23,6 +23,7 @@ COMMANDS = {
     "status": ("tallystick.cli.status", "status"),
     "verify": ("tallystick.cli.verifying", "verify"),
     "backup": ("tallystick.cli.store", "backup"),
+    "export": ("tallystick.cli.export", "export"),
     "restore": ("tallystick.cli.store", "restore"),
     "rebuild": ("tallystick.cli.store", "rebuild"),
     "parked": ("tallystick.cli.parked", "parked"),

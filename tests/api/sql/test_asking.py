@@ -4,6 +4,7 @@ import csv
 import io
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -61,6 +62,10 @@ def test_accept_chooses_the_format_and_the_url_can_hold_the_query(analyst: Asked
     assert analyst.http.get("/explorer/v1/sql", params={"q": "SELECT 1 AS one"}).json()["rows"] == [[1]]
 
 
+def test_both_methods_are_named_to_who_asks_for_them(analyst: Asked) -> None:
+    assert analyst.http.options("/explorer/v1/sql").headers["allow"] == "GET, OPTIONS, POST"
+
+
 def test_too_many_rows_are_cut_and_the_answer_says_so_in_every_format(analyst: Asked) -> None:
     cut = analyst.sql("FROM range(5000)")
     assert (cut.json()["row_count"], cut.json()["truncated"], cut.json()["row_limit"]) == (1000, True, 1000)
@@ -101,6 +106,15 @@ def test_the_same_text_is_answered_from_memory_until_the_tables_move(tmp_path_fa
             began = time.monotonic()
             until(lambda: found.rows(query) == [[1]])
             assert time.monotonic() - began < 2
+
+
+def test_many_at_once_take_turns_and_who_waits_too_long_is_told(analyst: Asked) -> None:
+    with ThreadPoolExecutor(12) as threads:
+        answers = list(threads.map(lambda n: analyst.sql(f"SELECT {n} + count(*) FROM range(1000)"), range(60)))
+        assert {answer.status_code for answer in answers} == {200}
+        slow = "SELECT count(*) FROM range(10000000000) WHERE md5(range::VARCHAR) = 'x'"
+        statuses = [answer.status_code for answer in threads.map(lambda n: analyst.sql(f"{slow} -- {n}"), range(8))]
+    assert set(statuses) == {400, 429}
 
 
 def test_a_client_that_hangs_up_stops_its_query(analyst: Asked) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from api.sql import quack, tokens
+from api.sql import tokens
+from indexer.explorer.extensions import extension, load
 from tests.api.chain import until
 from tests.api.sql.conftest import Asked
 
@@ -26,7 +27,7 @@ def token(analyst: Asked) -> str:
     made = tokens.create(analyst.settings.tokens, "reader")
     uri = f"quack:127.0.0.1:{analyst.settings.quack_port}"
     with duckdb.connect() as connection:
-        quack.load(connection, "httpfs", "quack")
+        load(connection, "httpfs", "quack")
 
         def admitted() -> bool:
             with contextlib.suppress(duckdb.Error):
@@ -55,7 +56,7 @@ def test_python(snippet: str, analyst: Asked, token: str, tmp_path: Path, monkey
 
 def test_sql(analyst: Asked, token: str) -> None:
     with duckdb.connect() as connection:
-        quack.load(connection, "httpfs", "quack")
+        load(connection, "httpfs", "quack")
         found = [
             connection.execute(here(statement, analyst, token)).fetchall()
             for statement in blocks("sql")[0].split(";")
@@ -76,6 +77,6 @@ def test_shell(analyst: Asked, token: str) -> None:
 def test_the_command_line_of_duckdb(analyst: Asked, token: str) -> None:
     script = here(blocks("sql")[0], analyst, token)
     for name in ("httpfs", "quack"):
-        script = script.replace(f"LOAD {name};", f"LOAD '{quack.extension(name)}';")
+        script = script.replace(f"LOAD {name};", f"LOAD '{extension(name)}';")
     done = subprocess.run(["duckdb", "-csv", "-c", script], capture_output=True, text=True, check=True)
     assert "settled,1" in done.stdout

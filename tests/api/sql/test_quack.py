@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from api.sql import quack, tokens
+from api.sql import tokens
+from indexer.explorer.extensions import load
 from tests.api.chain import until
 from tests.api.sql.attacks import EXHAUSTING, REFUSED
 from tests.api.sql.conftest import Asked
@@ -23,7 +24,7 @@ def token(analyst: Asked) -> str:
 @pytest.fixture(scope="module")
 def client(analyst: Asked, token: str) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
-        quack.load(connection, "httpfs", "quack")
+        load(connection, "httpfs", "quack")
         until(lambda: _attached(connection, analyst, token))
         yield connection
 
@@ -58,14 +59,14 @@ def test_new_rows_are_seen_by_who_is_attached(client: duckdb.DuckDBPyConnection,
 @pytest.mark.parametrize("guess", ["", "tall", "tally_sql_x", "' OR true --", "x" * 10_000])
 def test_nobody_gets_in_without_a_token(analyst: Asked, guess: str) -> None:
     with duckdb.connect() as connection:
-        quack.load(connection, "httpfs", "quack")
+        load(connection, "httpfs", "quack")
         assert not _attached(connection, analyst, guess.replace("'", "''"))
 
 
 def test_a_token_that_was_revoked_lets_nobody_in(analyst: Asked, client: duckdb.DuckDBPyConnection) -> None:  # noqa: ARG001
     short = tokens.create(analyst.settings.tokens, "bob")
     with duckdb.connect() as connection:
-        quack.load(connection, "httpfs", "quack")
+        load(connection, "httpfs", "quack")
         until(lambda: _attached(connection, analyst, short))
         tokens.revoke(analyst.settings.tokens, "bob")
 
