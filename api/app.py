@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from litestar import Litestar
@@ -30,6 +31,7 @@ from api.limiting import Limiting, tell_limits
 from api.live.hub import Hub
 from api.live.routes import create_router as create_live_router
 from api.observing import Counting, Metrics, name_answer
+from api.operator import Operator
 from api.pages import assets, docs, probes
 from api.pages import routes as pages
 from api.pages.faults import lost
@@ -42,6 +44,11 @@ from api.service.ports import ChainReader, Indexing, Orders
 from api.settings import ApiSettings
 from api.sql.door import SqlDoor
 from api.sql.routes import router as sql_router
+from api.webhooks.desk import WebhookDesk
+from api.webhooks.routes import router as webhooks_router
+from api.webhooks.running import Webhooks
+from api.webhooks.signing import Vault
+from api.webhooks.store import Store
 from api.workers import routes as workers
 from domain.ledger import Ledger
 from indexer.explorer.at_hand import keeping_rows
@@ -72,6 +79,8 @@ def create_app(parts: Parts) -> Litestar:
     settings, explorer = parts.settings, parts.explorer
     metrics = Metrics()
     hub = Hub(explorer, settings)
+    store, vault = Store(parts.ledger, parts.deployment.chain_id), Vault(Path(settings.webhook_key_file))
+    webhooks = Webhooks(explorer, parts.ledger, store, vault, settings)
     desks = build_desks(explorer, parts.ledger, parts.content, parts.orders, parts.chain, parts.deployment, settings)
 
     files = assets.Assets(assets.FOLDERS)
@@ -80,6 +89,7 @@ def create_app(parts: Parts) -> Litestar:
         "explorer": explorer,
         "reader": Reader(explorer, settings),
         "hub": hub,
+        "webhooks": WebhookDesk(store, vault, settings.webhook_private_targets),
         "desks": desks,
         "desk": desks.work,
         "receipts": desks.receipts,
@@ -103,6 +113,7 @@ def create_app(parts: Parts) -> Litestar:
             exports_router,
             dictionary_router,
             sql_router,
+            webhooks_router,
             gateway.get_content,
             gateway.head_content,
             probes.router,
@@ -113,7 +124,12 @@ def create_app(parts: Parts) -> Litestar:
         ],
         dependencies={name: _provide(value) for name, value in given.items()},
         exception_handlers={**HANDLERS, NotFoundException: lost(site)},
-        lifespan=[lambda _: _working(desks, explorer), lambda _: hub.running(), lambda _: _asking(parts.sql)],
+        lifespan=[
+            lambda _: _working(desks, explorer),
+            lambda _: hub.running(),
+            lambda _: webhooks.running(),
+            lambda _: _asking(parts.sql),
+        ],
         middleware=[
             Counting(metrics),
             *([Limiting(settings.requests_per_min)] if settings.requests_per_min else []),
@@ -126,7 +142,7 @@ def create_app(parts: Parts) -> Litestar:
         cors_config=_cors(settings),
         compression_config=CompressionConfig("gzip", gzip_compress_level=5, exclude_opt_key="uncompressed"),
         openapi_config=_openapi(),
-        state=State({"desks": desks}),
+        state=State({"desks": desks, "operator": Operator(settings)}),
         logging_config=None,
     )
 

@@ -51,6 +51,13 @@ class ApiSettings(Struct, frozen=True):
     live_readers_max: int = 2_500
     live_together_s: float = 0.08
     """Changes within so long after the last that was told are told together."""
+    operator_token: str = ""
+    """Who sends it manages webhooks; nobody does while it is not set. Or `operator_token_file` holds it."""
+    operator_token_file: str = ""
+    webhook_key_file: str = ".tallystick/webhooks.key"
+    """Encrypts the secrets of webhooks; made when it is first needed."""
+    webhook_private_targets: bool = False
+    webhook_timeout_s: float = 10.0
     workers_max: int = 256
     worker_message_bytes_max: int = 64 * KIB
     worker_hello_s: float = 10.0
@@ -65,7 +72,7 @@ class ApiSettings(Struct, frozen=True):
                 raise ValueError(f"{name} is {getattr(self, name)}: a port is 0 (any free one) to 65535")
         for name in self.__struct_fields__:
             value = getattr(self, name)
-            if isinstance(value, int | float) and name not in MAY_BE_0 and value <= 0:
+            if isinstance(value, int | float) and not isinstance(value, bool) and name not in MAY_BE_0 and value <= 0:
                 raise ValueError(f"{name} is {value}: it must be more than 0")
         if self.gas_cover_percent < 0:
             raise ValueError(f"gas_cover_percent is {self.gas_cover_percent}: 0 takes any order, 100 what pays its gas")

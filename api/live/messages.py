@@ -16,7 +16,7 @@ A row is final when the block that last changed it (`number` of a block, else `b
 alone is not told again by a `put`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any, Literal
 
@@ -40,6 +40,8 @@ _WORDS: dict[type, tuple[Kind, Callable[[Any], Struct]]] = {
     NodeRow: ("node", node_out),
     AccountRow: ("account", account_out),
 }
+KINDS: dict[type, Kind] = {row: kind for row, (kind, _) in _WORDS.items()}
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -131,9 +133,14 @@ def drafts_of(changes: Changes) -> Iterator[Draft]:
     """What is taken back, then what stands instead."""
     for changed in changes.rows:
         yield from _retracts(changed)
-    for changed in changes.rows:
-        if changed.after is not None and (topics := topics_of(changed.after)):
-            yield Draft(_put(changed.after), topics)
+    yield from puts_of(changed.after for changed in changes.rows if changed.after is not None)
+
+
+def puts_of(rows: Iterable[Row]) -> Iterator[Draft]:
+    """Rows that someone may follow, as they are."""
+    for row in rows:
+        if type(row) in KINDS:
+            yield Draft(_put(row), topics_of(row))
 
 
 def stats_draft(stats: StatsOut, is_final: bool) -> Draft:

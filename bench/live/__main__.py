@@ -98,16 +98,13 @@ async def _fed(orders: asyncio.StreamWriter, figures: asyncio.StreamReader, bloc
 
 
 def main() -> int:
-    print(
-        f"{BLOCKS_PER_S} blocks a second{'':14}{'lost':>6}{'p50 ms':>9}{'p99 ms':>9}{'max ms':>9}{'CPU %':>8}{'MiB/s':>8}"
-    )
+    heads = ("lost", "p50 ms", "p99 ms", "max ms", "CPU %", "MiB/s")
+    print(f"{BLOCKS_PER_S} blocks a second".ljust(34) + "".join(f"{head:>9}" for head in heads))
     measured: dict[Load, Delivered] = {}
     for load in LOADS:
         measured[load] = found = uvloop.run(measure(load))
-        print(
-            f"{load.name:34}{found.lost:6}{found.p50_ms:9.1f}{found.p99_ms:9.1f}{found.max_ms:9.1f}"
-            f"{found.cpu_percent:8.0f}{found.mib_per_s:8.1f}", flush=True,
-        )  # fmt: skip
+        told = (found.lost, found.p50_ms, found.p99_ms, found.max_ms, found.cpu_percent, found.mib_per_s)
+        print(load.name.ljust(34) + "".join(f"{value:9}" for value in told), flush=True)
     figures = {
         f"{load.name}, {name}": value
         for load, found in measured.items()

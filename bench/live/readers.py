@@ -59,6 +59,6 @@ async def connect(port: int, topics: str, count: int) -> list[Listener]:
 
 async def until(holds: Callable[[], bool], timeout_s: float) -> bool:
     deadline = time.monotonic() + timeout_s
-    while not holds() and time.monotonic() < deadline:
+    while not holds() and time.monotonic() < deadline:  # noqa: ASYNC110  a look now and then is all that is wanted
         await asyncio.sleep(0.05)
     return holds()

@@ -15,6 +15,7 @@ from .aggregates import RECEIPTS
 from .documents import with_documents
 from .folds import KEYS, Books, Key
 from .listing import one
+from .progress import Progress
 from .rows import AccountRow, BlockRow, DocumentRow, Head, JobRow, ModelRow, NodeRow, ReceiptRow, Row
 from .storing import load
 from .tables import TABLE_OF
@@ -41,10 +42,12 @@ class Changed(Struct, frozen=True):
 class Changes(Struct, frozen=True):
     """All that one commit changed. If it was not followed row by row, it is not `is_whole`: all is to be read anew.
 
-    `settled` are the final rows that it wrote, whether they were shown before or not.
+    `position` is how far the ledger was taken in; `settled` are the final rows that were written, whether they were
+    shown before or not.
     """
 
     head: Head
+    position: int
     rows: tuple[Changed, ...] = ()
     settled: tuple[Row, ...] = ()
     is_whole: bool = True
@@ -85,19 +88,19 @@ class Journal:
         self._is_whole = False
 
     def take(
-        self, cursor: duckdb.DuckDBPyConnection, head: Head, settled: Books | None, beside: Iterable[Row]
+        self, cursor: duckdb.DuckDBPyConnection, progress: Progress, settled: Books | None, beside: Iterable[Row]
     ) -> Changes:
         """What was noted since the last time. `cursor` sees what the commit writes: `settled`, and rows of no block."""
         jobs = [row.job_id for row in beside if isinstance(row, DocumentRow)]
         size = len(self._after) + len(jobs) + (settled.size if settled else 0)
         if not self._is_whole or size > ROWS_MAX:
             self.discard()
-            return Changes(head, is_whole=False)
+            return Changes(progress.head(), progress.position, is_whole=False)
         documented = [row for job_id in jobs if (row := one(cursor, RECEIPTS, {"job_id": job_id}))]
         rows = [*self._changed(cursor), *(Changed(row, row) for row in documented)]
         written = [after for _, after in settled.steps()] if settled else []
         self.discard()
-        return _told(cursor, head, rows, [*written, *(row for row in documented if row.is_final)])
+        return _told(cursor, progress, rows, [*written, *(row for row in documented if row.is_final)])
 
     def discard(self) -> None:
         """What follows is noted anew."""
@@ -139,12 +142,13 @@ def _place(row: Row) -> Place:
     return type(row), key_of(row)
 
 
-def _told(cursor: duckdb.DuckDBPyConnection, head: Head, rows: list[Changed], written: list[Row]) -> Changes:
+def _told(cursor: duckdb.DuckDBPyConnection, progress: Progress, rows: list[Changed], written: list[Row]) -> Changes:
     """The same rows as readers of the tables are shown them: with their finality, and receipts with their documents."""
+    head = progress.head()
     shown = {id(row): _dated(row, head) for row in [*written, *(each.after for each in rows)] if row is not None}
     with_documents(cursor, [row for row in shown.values() if type(row) is ReceiptRow])
     changed = (Changed(each.before, shown.get(id(each.after)), each.is_dropped) for each in rows)
-    return Changes(head, tuple(changed), tuple(shown[id(row)] for row in written))
+    return Changes(head, progress.position, tuple(changed), tuple(shown[id(row)] for row in written))
 
 
 def _dated(row: Any, head: Head) -> Row:

@@ -24,8 +24,9 @@ from .pasts import Pasts
 from .progress import Progress, advanced, read_progress, with_head, write_progress
 from .projecting import Folded, Projection, final_totals, write
 from .queries import Queries
-from .rows import Head, JobRow, TransactionRow
+from .rows import Head, JobRow, Row, TransactionRow
 from .search import Names
+from .since import changed_between, settled_between
 from .sources import Sources
 from .touched import Listener, Touched
 from .waiting import Waiters
@@ -155,6 +156,16 @@ class Explorer:
 
         return end
 
+    def changed_between(self, after: int, upto: int) -> tuple[Row, ...]:
+        """Rows whose last change lies above block `after`, up to `upto`, as they are now."""
+        with self._shelf.moment() as cursor:
+            return tuple(changed_between(cursor, after, upto))
+
+    def settled_between(self, after: int, upto: int) -> tuple[Row, ...]:
+        """The same of final blocks alone, whatever unfinal ones have changed again."""
+        with self._shelf.moment() as cursor:
+            return tuple(settled_between(cursor, after, upto))
+
     def snapshot(self, to: Path) -> None:
         """A consistent copy of the whole database in a file of its own, made while everything goes on."""
         self._shelf.current.snapshot(to)
@@ -188,7 +199,7 @@ class Explorer:
         self.at_hand.begin_anew()
         self._tell(Touched(everything=True))
         self._journal.discard()
-        self._show(Changes(self.head(), is_whole=False))
+        self._show(Changes(self.head(), self.position, is_whole=False))
 
     @property
     def keeps_digests(self) -> bool:
@@ -296,7 +307,7 @@ class Explorer:
             self._history.prune(cursor, progress.head_number, progress.final_number)
             write_progress(cursor, progress)
             books, beside = (folded.books, folded.batch.rows) if folded else (None, ())
-            changes = self._journal.take(cursor, progress.head(), books, beside)
+            changes = self._journal.take(cursor, progress, books, beside)
         self._digests.committed()
         self.names.note(batch.rows if batch else ())
         self.at_hand.follow(folded, self._overlay.rows(JobRow))

@@ -1,0 +1,1 @@
+"""Changes of the index delivered to addresses that the operator names, signed as standardwebhooks.com has it."""

@@ -1,0 +1,1 @@
+"""Deliveries to addresses of the operator's choice."""
