@@ -34,7 +34,7 @@ class ApiSettings(Struct, frozen=True):
     answer_wait_s_max: float = 60.0
     answers_bytes_max: int = 64 * MIB
     """What is kept of the explorer's answers, to be given again while the rows that they stand on stay the same."""
-    figures_age_s: float = 1.0
+    figures_age_s: float = 5.0
     """While statistics are counted anew, those of a head that passed so long ago at most are given, and say so."""
     exports_at_once: int = 2
     page_rows: int = 20

@@ -139,7 +139,9 @@ def history_api(kept: Path) -> Iterator[Served]:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent(),
         )  # fmt: skip
         try:
-            yield Served(process)
+            served = Served(process)
+            await_row(served.api.port, "stats", ROWS_S_MAX)
+            yield served
         finally:
             assert process.stdin is not None
             process.stdin.close()

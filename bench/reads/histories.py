@@ -66,6 +66,8 @@ def build(folder: Path, jobs: int) -> None:
         stored = tip.advance(piece, Position(piece[-1].number, piece[-1].hash))
         explorer.refresh(piece[-1], stored)
     explorer.keep_rows()
+    while explorer.names.keep_up():
+        pass
     explorer.close()
     ledger.close()
     (folder / HISTORY).write_bytes(pickle.dumps(history))
