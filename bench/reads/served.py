@@ -20,7 +20,6 @@ from bench.reads.histories import CHAIN_ID, HISTORY, LEDGER, TABLES
 from domain.facts import BlockFinalised
 from domain.ledger import Ledger, Tip
 from indexer.explorer import Explorer
-from indexer.lean import be_lean
 from receipts.content.store import BlockStore
 from tallystick.listening import open_door, serve
 from tests.api.chain import FactChain
@@ -96,5 +95,4 @@ async def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    be_lean()
     uvloop.run(main(Path(sys.argv[1])))
