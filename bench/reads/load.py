@@ -22,6 +22,9 @@ from msgspec import Struct
 from chain.devnet import end_with_parent
 
 CONNECTIONS = 32
+BEGINNING_S = 2.0
+"""What a process takes to begin."""
+
 SETTLING_S = 5.0
 """How long answers under way are waited for."""
 
@@ -135,6 +138,7 @@ def beside(load: Load) -> Iterator[None]:
     assert process.stdin is not None
     process.stdin.write(msgspec.json.encode(load))
     process.stdin.close()
+    time.sleep(BEGINNING_S)
     try:
         yield
     finally:

@@ -34,6 +34,7 @@ class Feed:
     def __init__(self, tip: Tip, explorer: Explorer, blocks: Iterator[BlockFinalised]) -> None:
         self._tip, self._explorer, self._blocks = tip, explorer, blocks
         self.per_s = 0.0
+        self._turn = asyncio.Lock()
 
     def take(self, block: BlockFinalised) -> None:
         self._tip.extend(block)
@@ -47,18 +48,20 @@ class Feed:
                 await asyncio.sleep(0.05)
                 due = time.monotonic()
                 continue
-            await asyncio.to_thread(self.take, next(self._blocks))
-            due += 1 / self.per_s
+            async with self._turn:
+                await asyncio.to_thread(self.take, next(self._blocks))
+            due += 1 / (self.per_s or 1)
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
     async def flat_out(self, count: int) -> float:
         """Blocks a second."""
         self.per_s = 0.0
-        coming = list(itertools.islice(self._blocks, count))
-        began = time.perf_counter()
-        for block in coming:
-            await asyncio.to_thread(self.take, block)
-        return count / (time.perf_counter() - began)
+        async with self._turn:
+            coming = list(itertools.islice(self._blocks, count))
+            began = time.perf_counter()
+            for block in coming:
+                await asyncio.to_thread(self.take, block)
+            return count / (time.perf_counter() - began)
 
 
 async def obey(feed: Feed) -> None:
