@@ -48,7 +48,7 @@ class Plan(Struct, frozen=True):
     rounds: int
     chain: str = "500k"
     jobs: tuple[int, int] = (100_000, 1_000_000)
-    flat_out_blocks: int = 100
+    flat_out_blocks: int = 60
 
 
 QUICK = Plan(1.5, 4.0, 1)
