@@ -22,8 +22,8 @@ help:  ## Says what can be made
 demo: setup  ## Asks three prompts (or PROMPTS=file) on a network of its own, shows answers, receipts and costs
 	@$(CORE)/tallystick demo $(if $(PROMPTS),--prompts "$(PROMPTS)")
 
-up: setup  ## Runs the whole network until Ctrl-C; its data survive a restart
-	@$(CORE)/tallystick up
+up: setup  ## Runs the whole network until Ctrl-C, with TRAFFIC=1 someone asks now and then; its data survive
+	@$(CORE)/tallystick up $(if $(TRAFFIC),--traffic)
 
 console: setup  ## Opens `ape console` on the network of `make up`
 	@TALLYSTICK_DEPLOYMENT=.tallystick/up/deployment.json $(CORE)/ape console --network "http://127.0.0.1:8545"

@@ -3,20 +3,28 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.params import QueryParameter
 from msgspec import Struct
 
-from api.explorer.parameters import AddressPath, Cursor
+from api.explorer.parameters import AddressPath
 from api.explorer.reading import Reader
 from api.given import Given
 from api.pages.checksum import checksummed
-from api.pages.listing import Listing, as_it_is, listed, tabs
+from api.pages.listing import as_it_is, listed, tabs
 from api.pages.site import Site
-from indexer.explorer import JobFilter, Queries, ReceiptFilter, TransactionFilter
+from indexer.explorer import Queries
+from indexer.explorer.lists import JOBS_LIST, RECEIPTS_LIST, TRANSACTIONS_LIST
+from indexer.explorer.lists import Listing as Kind
 from indexer.explorer.rows import AccountRow, NodeRow
 
 Tab = Literal["ordered", "worked", "receipts", "sent"]
+TABS: Mapping[str, tuple[Kind, str]] = {
+    "ordered": (JOBS_LIST, "controller"),
+    "worked": (JOBS_LIST, "worker"),
+    "receipts": (RECEIPTS_LIST, "worker"),
+    "sent": (TRANSACTIONS_LIST, "sender"),
+}
 LABELS: Mapping[str, str] = {"ordered": "Ordered", "worked": "Worked on", "receipts": "Receipts", "sent": "Sent"}
 
 TabField = Annotated[Tab | None, QueryParameter(name="tab")]
@@ -31,41 +39,25 @@ class Holder(Struct, frozen=True):
 
 @get("/address/{address:str}")
 async def address(
-    address: AddressPath, reader: Given[Reader], site: Given[Site], tab: TabField = None, cursor: Cursor = None
+    address: AddressPath,
+    request: Request[Any, Any, Any],
+    reader: Given[Reader],
+    site: Given[Site],
+    tab: TabField = None,
 ) -> Response[str]:
     named = address.lower()
     holder = (await reader.one(lambda queries: _holder(queries, named), as_it_is, f"address {address}")).data
     shown = tab or ("receipts" if holder.node else "ordered")
-    path = f"/address/{checksummed(named)}"
+    kind, column = TABS[shown]
     return site.page(
         "address.html",
         named=named,
         holder=holder,
         shown=shown,
-        tabs=tabs(path, "tab", LABELS, shown, {}),
-        listing=await _listing(reader, named, shown, path, cursor),
-        is_live=cursor is None,
+        tabs=tabs(f"/address/{checksummed(named)}", "tab", LABELS, shown, {}),
+        listing=await listed(reader, request, kind, {column: named}, "tab"),
     )
 
 
 def _holder(queries: Queries, named: str) -> Holder:
     return Holder(queries.account(named), queries.node(named))
-
-
-async def _listing(reader: Reader, named: str, shown: str, path: str, cursor: str | None) -> Listing[Any]:
-    where: Any = {
-        "ordered": JobFilter(controller=named),
-        "worked": JobFilter(worker=named),
-        "receipts": ReceiptFilter(worker=named),
-        "sent": TransactionFilter(sender=named),
-    }[shown]
-    table = {"ordered": "jobs", "worked": "jobs", "receipts": "receipts", "sent": "transactions"}[shown]
-    page = await reader.page(
-        f"pages/address/{shown}",
-        lambda queries, after, count: getattr(queries, table)(where, after, count),
-        as_it_is,
-        where,
-        None,
-        cursor,
-    )
-    return listed(page, path, cursor, {"tab": shown})

@@ -1,15 +1,17 @@
 """The chain as pages: a number, a hash or a cursor comes in; blocks, transactions and what was taken back go out."""
 
-from litestar import Response, get
+from typing import Any
+
+from litestar import Request, Response, get
 from msgspec import Struct
 
-from api.explorer.parameters import BlockPath, Cursor, HashPath, block_named
+from api.explorer.parameters import BlockPath, HashPath, block_named
 from api.explorer.reading import Reader
 from api.given import Given
 from api.pages.listing import as_it_is, listed
-from api.pages.parameters import AddressField, address_in
 from api.pages.site import Site
 from indexer.explorer import EventFilter, Queries, TransactionFilter
+from indexer.explorer.lists import BLOCKS_LIST, REORGS_LIST, TRANSACTIONS_LIST
 from indexer.explorer.rows import BlockRow, EventRow, IntegrityRow, JobRow, ReorgRow, TransactionRow
 
 ROWS = 100
@@ -35,11 +37,8 @@ class Sent(Struct, frozen=True):
 
 
 @get("/blocks")
-async def blocks(reader: Given[Reader], site: Given[Site], cursor: Cursor = None) -> Response[str]:
-    page = await reader.page(
-        "pages/blocks", lambda queries, after, count: queries.blocks(after, count), as_it_is, None, None, cursor
-    )
-    return site.page("blocks.html", here="/blocks", listing=listed(page, "/blocks", cursor, {}), is_live=cursor is None)
+async def blocks(request: Request[Any, Any, Any], reader: Given[Reader], site: Given[Site]) -> Response[str]:
+    return site.page("blocks.html", here="/blocks", listing=await listed(reader, request, BLOCKS_LIST))
 
 
 @get("/blocks/{block:str}")
@@ -63,29 +62,9 @@ async def block(block: BlockPath, reader: Given[Reader], site: Given[Site]) -> R
 
 
 @get("/transactions")
-async def transactions(
-    reader: Given[Reader],
-    site: Given[Site],
-    cursor: Cursor = None,
-    sender: AddressField = None,
-    recipient: AddressField = None,
-) -> Response[str]:
-    where = TransactionFilter(None, address_in(sender), address_in(recipient))
-    page = await reader.page(
-        "pages/transactions",
-        lambda queries, after, count: queries.transactions(where, after, count),
-        as_it_is,
-        where,
-        None,
-        cursor,
-    )
-    asked = {"sender": sender, "recipient": recipient}
-    return site.page(
-        "transactions.html",
-        here="/transactions",
-        listing=listed(page, "/transactions", cursor, asked),
-        is_live=cursor is None,
-    )
+async def transactions(request: Request[Any, Any, Any], reader: Given[Reader], site: Given[Site]) -> Response[str]:
+    listing = await listed(reader, request, TRANSACTIONS_LIST)
+    return site.page("transactions.html", here="/transactions", listing=listing)
 
 
 @get("/tx/{hash_:str}")
@@ -105,8 +84,5 @@ async def transaction(hash_: HashPath, reader: Given[Reader], site: Given[Site])
 
 
 @get("/reorgs")
-async def reorgs(reader: Given[Reader], site: Given[Site], cursor: Cursor = None) -> Response[str]:
-    page = await reader.page(
-        "pages/reorgs", lambda queries, after, count: queries.reorgs(after, count), as_it_is, None, None, cursor
-    )
-    return site.page("reorgs.html", here="/reorgs", listing=listed(page, "/reorgs", cursor, {}), is_live=cursor is None)
+async def reorgs(request: Request[Any, Any, Any], reader: Given[Reader], site: Given[Site]) -> Response[str]:
+    return site.page("reorgs.html", here="/reorgs", listing=await listed(reader, request, REORGS_LIST))

@@ -2,22 +2,23 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.response import Redirect
 from msgspec import Struct
 
-from api.explorer.parameters import Cursor, JobId, JobStateFilter, ReceiptStateFilter
+from api.explorer.parameters import JobId
 from api.explorer.reading import Reader
 from api.given import Given
 from api.pages.listing import as_it_is, listed, tabs
-from api.pages.parameters import AddressField, TextField, address_in, text_in
 from api.pages.site import Site
 from api.pages.timeline import life_of
 from api.service.desks import Desks
-from indexer.explorer import EventFilter, JobFilter, Queries, ReceiptFilter
+from indexer.explorer import EventFilter, Queries
+from indexer.explorer.lists import JOBS_LIST, RECEIPTS_LIST
 from indexer.explorer.rows import EventRow, JobRow, ReceiptRow
-from receipts.request import Request
+from receipts.request import Request as Asked
 
 JOB_STATES = {"": "All", "open": "Open", "claimed": "Claimed", "answered": "Answered", "settled": "Settled",
               "cancelled": "Cancelled", "expired": "Expired"}  # fmt: skip
@@ -35,58 +36,17 @@ class Case(Struct, frozen=True):
 
 
 @get("/jobs")
-async def jobs(
-    reader: Given[Reader],
-    site: Given[Site],
-    cursor: Cursor = None,
-    in_state: JobStateFilter = None,
-    controller: AddressField = None,
-    worker: AddressField = None,
-    model_id: TextField = None,
-) -> Response[str]:
-    where = JobFilter(in_state, address_in(controller), address_in(worker), text_in(model_id))
-    page = await reader.page(
-        "pages/jobs", lambda queries, after, count: queries.jobs(where, after, count), as_it_is, where, None, cursor
-    )
-    asked = {"state": in_state, "controller": controller, "worker": worker, "model_id": model_id}
-    return site.page(
-        "jobs.html",
-        here="/jobs",
-        listing=listed(page, "/jobs", cursor, asked),
-        states=tabs("/jobs", "state", JOB_STATES, in_state, asked),
-        asked=asked,
-        is_live=cursor is None,
-    )
+async def jobs(request: Request[Any, Any, Any], reader: Given[Reader], site: Given[Site]) -> Response[str]:
+    listing = await listed(reader, request, JOBS_LIST)
+    states = tabs("/jobs", "state", JOB_STATES, listing.asked.get("state"), listing.asked)
+    return site.page("jobs.html", here="/jobs", listing=listing, states=states)
 
 
 @get("/receipts")
-async def receipts(
-    reader: Given[Reader],
-    site: Given[Site],
-    cursor: Cursor = None,
-    in_state: ReceiptStateFilter = None,
-    controller: AddressField = None,
-    worker: AddressField = None,
-    model_id: TextField = None,
-) -> Response[str]:
-    where = ReceiptFilter(in_state, address_in(worker), address_in(controller), text_in(model_id))
-    page = await reader.page(
-        "pages/receipts",
-        lambda queries, after, count: queries.receipts(where, after, count),
-        as_it_is,
-        where,
-        None,
-        cursor,
-    )
-    asked = {"state": in_state, "controller": controller, "worker": worker, "model_id": model_id}
-    return site.page(
-        "receipts.html",
-        here="/receipts",
-        listing=listed(page, "/receipts", cursor, asked),
-        states=tabs("/receipts", "state", RECEIPT_STATES, in_state, asked),
-        asked=asked,
-        is_live=cursor is None,
-    )
+async def receipts(request: Request[Any, Any, Any], reader: Given[Reader], site: Given[Site]) -> Response[str]:
+    listing = await listed(reader, request, RECEIPTS_LIST)
+    states = tabs("/receipts", "state", RECEIPT_STATES, listing.asked.get("state"), listing.asked)
+    return site.page("receipts.html", here="/receipts", listing=listing, states=states)
 
 
 @get("/receipts/{job_id:int}")
@@ -116,7 +76,7 @@ async def job(job_id: JobId, reader: Given[Reader], site: Given[Site], desks: Gi
     )
 
 
-async def _prompt(desks: Desks, job: JobRow) -> Request | None:
+async def _prompt(desks: Desks, job: JobRow) -> Asked | None:
     with suppress(TimeoutError):
         return await asyncio.wait_for(desks.jobs.prompt(job), CONTENT_WAIT_S)
     return None

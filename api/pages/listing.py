@@ -1,22 +1,43 @@
-"""One page of a list: an answer of the reader and the way it was asked come in, rows and links to go on come out."""
+"""One page of a list: a request to a page comes in, rows, their number and links to go on come out.
+
+Pages take the parameters of the API's lists, by the same grammar; fields that a form left empty are no values.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
-from msgspec import Struct
+from litestar import Request
+from msgspec import UNSET, Struct
 
-from api.explorer.shapes import PageOut
+from api.explorer.asking import read_query
+from api.explorer.reading import Reader
+from api.explorer.shapes import CountOut
 from api.pages.site import link
+from indexer.explorer.lists import Listing as Kind
 
 R = TypeVar("R")
 
 
+class Sort(Struct, frozen=True):
+    name: str
+    label: str
+
+
 class Listing(Struct, Generic[R], frozen=True):
-    """Rows, and where the first and the next page are, if this is not the first or not the last."""
+    """`asked` is what narrows and sorts it. The first and the next page are named if this is not the first or last."""
 
     rows: list[R]
+    count: CountOut | None
+    asked: dict[str, str]
+    sorts: list[Sort]
     first_url: str
     next_url: str
+
+    @property
+    def is_newest(self) -> bool:
+        """Whether news belong on this page."""
+        usual = self.sorts[0].name
+        return not self.first_url and self.asked.get("sort", usual) == usual
 
 
 class Tab(Struct, frozen=True):
@@ -25,10 +46,34 @@ class Tab(Struct, frozen=True):
     is_here: bool
 
 
-def listed(page: PageOut[R], path: str, cursor: str | None, asked: Mapping[str, Any]) -> Listing[R]:
-    """`asked` are the parameters that narrow the list."""
-    first = link(path, **asked) if cursor else ""
-    return Listing(page.data, first, link(path, **asked, cursor=page.next) if page.next else "")
+async def listed(
+    reader: Reader, request: Request[Any, Any, Any], kind: Kind, of: dict[str, str] | None = None, own: str = ""
+) -> Listing[Any]:
+    """`of` are values that all rows have; `own` is a parameter of the page itself."""
+    path, given = request.url.path, read_query(request.scope["query_string"])
+    kept = {name: value for name, value in given.items() if value and name != own}
+    request.scope["query_string"] = link("", **kept, count="true").removeprefix("?").encode()
+    page = await reader.list(request, kind, as_it_is, of=of)
+    cursor, asked = kept.pop("cursor", None), kept
+    shown = asked | ({own: given[own]} if own in given else {})
+    return Listing(
+        rows=page.data,
+        count=None if page.count is UNSET else page.count,
+        asked=asked,
+        sorts=[Sort(name, sort_label(name)) for name in kind.orders],
+        first_url=link(path, **shown) if cursor else "",
+        next_url=link(path, **shown, cursor=page.next) if page.next else "",
+    )
+
+
+def sort_label(name: str) -> str:
+    """`-amount` is what is largest in amount first."""
+    words = name.removeprefix("-").replace("_", " ")
+    if name in ("newest", "oldest"):
+        return f"{words.capitalize()} first"
+    if words in ("address", "model id"):
+        return f"By {words}" + (", from the end" if name.startswith("-") else "")
+    return f"{'Most' if name.startswith('-') else 'Least'} {words}"
 
 
 def tabs(path: str, name: str, labels: Mapping[str, str], here: str | None, asked: Mapping[str, Any]) -> list[Tab]:

@@ -1,17 +1,17 @@
 """Models as pages: what is registered, at which prices, and how much it is asked for."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.params import PathParameter
 from msgspec import Struct
 
-from api.explorer.parameters import Cursor, FlagFilter
 from api.explorer.reading import Reader
 from api.given import Given
 from api.pages.listing import as_it_is, listed, tabs
 from api.pages.site import Site
-from indexer.explorer import JobFilter, ModelFilter, Queries
+from indexer.explorer import JobFilter, Queries
+from indexer.explorer.lists import MODELS_LIST
 from indexer.explorer.rows import JobRow, ModelRow
 
 ACTIVITY = {"": "All", "true": "Active", "false": "Retired"}
@@ -28,21 +28,10 @@ class Use(Struct, frozen=True):
 
 
 @get("/models")
-async def models(
-    reader: Given[Reader], site: Given[Site], cursor: Cursor = None, is_active: FlagFilter = None
-) -> Response[str]:
-    where = ModelFilter(is_active)
-    page = await reader.page(
-        "pages/models", lambda queries, after, count: queries.models(where, after, count), as_it_is, where, None, cursor
-    )
-    here = "" if is_active is None else str(is_active).lower()
-    asked = {"is_active": here}
-    return site.page(
-        "models.html",
-        here="/models",
-        listing=listed(page, "/models", cursor, asked),
-        activity=tabs("/models", "is_active", ACTIVITY, here, asked),
-    )
+async def models(request: Request[Any, Any, Any], reader: Given[Reader], site: Given[Site]) -> Response[str]:
+    listing = await listed(reader, request, MODELS_LIST)
+    activity = tabs("/models", "is_active", ACTIVITY, listing.asked.get("is_active"), listing.asked)
+    return site.page("models.html", here="/models", listing=listing, activity=activity)
 
 
 @get("/models/{model_id:path}")

@@ -4,20 +4,20 @@ from typing import Any
 
 from litestar import Router
 
-from api.pages import addresses, ask, chain, home, jobs, models, nodes, search, status, verifying
+from api.pages import addresses, ask, chain, dictionary, home, jobs, models, nodes, search, status, verifying
 from api.pages.faults import faults_of
 from api.pages.site import Site
 
 PAGES: list[Any] = [
     home.home,
     jobs.jobs, jobs.job, jobs.receipts, jobs.receipt,
-    nodes.nodes, nodes.node,
+    nodes.nodes, nodes.node, nodes.outcomes, nodes.leaderboard,
     models.models, models.model,
     chain.blocks, chain.block, chain.transactions, chain.transaction, chain.reorgs,
     addresses.address,
     search.search,
     ask.form, ask.ask,
-    status.status,
+    status.status, dictionary.dictionary,
     verifying.verify,
 ]  # fmt: skip
 

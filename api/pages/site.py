@@ -42,11 +42,13 @@ WAYS = (
     Way("/nodes", "Nodes"),
     Way("/models", "Models"),
     Way("/blocks", "Blocks"),
+    Way("/leaderboard", "Leaderboard"),
 )
 MORE_WAYS = (
     Way("/transactions", "Transactions"),
     Way("/reorgs", "Reorganisations"),
     Way("/status", "Status"),
+    Way("/dictionary", "Data dictionary"),
     Way("/verify", "Verify"),
 )
 

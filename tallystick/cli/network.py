@@ -24,6 +24,7 @@ from tallystick.demo import Asked
 from tallystick.doctor import project_root
 from tallystick.http import answer, connected
 from tallystick.network import Plan, Ports, Running, plan, running
+from tallystick.traffic import keep_asking
 
 ANY_PORTS = Ports(chain=0, api=0, kubo=0, quack=0)
 TIMES = ("queue", "inference", "proof", "settlement", "indexed")
@@ -128,6 +129,7 @@ def _shortened(text: str, length: int = 90) -> str:
 
 
 @click.command()
+@click.option("--traffic", is_flag=True, help="Asks a question now and then, so that there is something to see.")
 @click.option(
     "--folder", type=click.Path(path_type=Path), default=Path(".tallystick/up"), show_default=True, help="Its data."
 )
@@ -136,17 +138,19 @@ def _shortened(text: str, length: int = 90) -> str:
 @click.option("--kubo-port", type=PORT, default=5001, show_default=True)
 @click.option("--quack-port", type=PORT, default=9494, show_default=True)
 @pass_session
-def up(session: Session, folder: Path, chain_port: int, api_port: int, kubo_port: int, quack_port: int) -> None:
+def up(
+    session: Session, traffic: bool, folder: Path, chain_port: int, api_port: int, kubo_port: int, quack_port: int
+) -> None:
     """Runs the whole network until Ctrl-C, and prints where everything is. Its data survive a restart.
 
     \b
     Example:  tallystick up --api-port 9001
     """
     planned = plan(project_root(), folder.resolve(), Ports(chain_port, api_port, kubo_port, quack_port))
-    run_async(keep_up(session.console, planned))
+    run_async(keep_up(session.console, planned, traffic))
 
 
-async def keep_up(console: Console, planned: Plan) -> None:
+async def keep_up(console: Console, planned: Plan, traffic: bool = False) -> None:
     """Until SIGINT or SIGTERM, or until a process that the network needs has ended: that is raised."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -154,6 +158,7 @@ async def keep_up(console: Console, planned: Plan) -> None:
     with console.status("starting") as status:
         network = running(planned, status.update)
         running_now = await network.__aenter__()
+    crowd = asyncio.create_task(keep_asking(running_now.api_url, console.print)) if traffic else None
     try:
         _tell_where(console, planned, running_now)
         while not stop.is_set():
@@ -164,11 +169,14 @@ async def keep_up(console: Console, planned: Plan) -> None:
                 continue
         console.print("stopping: the worker settles what it holds")
     finally:
+        if crowd is not None:
+            crowd.cancel()
         await network.__aexit__(*sys.exc_info())
 
 
 def _tell_where(console: Console, planned: Plan, up: Running) -> None:
     table = Table(show_header=False, title="the network is up; Ctrl-C ends it")
+    table.add_row("explorer", f"[bold]{up.api_url}[/]")
     table.add_row("API", up.api_url)
     table.add_row("its documentation", f"{up.api_url}/docs and {up.api_url}/redoc")
     table.add_row("SQL", f"{up.api_url}/explorer/v1/sql, and from any DuckDB: ATTACH 'quack:127.0.0.1:{up.quack_port}'")

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from api.app import create_app
 from api.pages.assets import FOLDERS, Assets
 from receipts.deployment import parse
+from receipts.reputation import WORTHS
 from tests.api.chain import MODEL
 from tests.api.conftest import House, opened, serving
 from tests.api.pages.conftest import JOBS, Served
@@ -22,7 +23,8 @@ PAGES = (
     "/", "/jobs", "/jobs/8", f"/jobs/{JOBS}", "/jobs?state=settled", "/receipts", "/receipts?state=verified", "/nodes",
     f"/nodes/{NODE}", "/models", "/models/smollm2-135m-instruct", "/blocks", "/blocks/1", "/transactions",
     f"/address/{NODE}", f"/address/{PERSON}?tab=ordered", f"/address/{PERSON}?tab=sent", "/reorgs", "/status",
-    "/search", "/search?q=1", "/ask", "/verify",
+    "/search", "/search?q=1", "/ask", "/verify", f"/nodes/{NODE}?window=all", f"/nodes/{NODE}/outcomes?window=all&worth=proven",
+    "/leaderboard", "/leaderboard?window=30d", "/dictionary",
 )  # fmt: skip
 
 
@@ -96,6 +98,8 @@ def test_a_form_that_was_sent_empty_narrows_nothing(http_town: httpx.Client) -> 
         ("/jobs?cursor=nonsense", 400, "cursor"),
         ("/jobs?controller=0x12", 400, "controller"),
         ("/jobs?state=lost", 400, "state"),
+        ("/jobs?stat=open", 400, "state"),
+        ("/jobs?sort=-amout", 400, "amount"),
         ("/nodes/0x12", 400, "address"),
         ("/tx/0x" + "00" * 32, 404, "no transaction"),
         ("/static/absent.js", 404, "absent.js"),
@@ -220,3 +224,34 @@ def test_a_deployment_without_a_wallet_says_that_it_only_shows(house: House) -> 
         text = httpx.get(f"{url}/ask").text
     assert "<textarea" not in text
     assert "only shows" in text
+
+
+def test_each_figure_of_a_reputation_leads_to_the_outcomes_that_it_comes_from(http_town: httpx.Client) -> None:
+    text = http_town.get(f"/nodes/{NODE}?window=all").text
+    links = re.findall(r'<a href="(/nodes/[^"]*/outcomes[^"]*)">(\w+)</a><span>([\d,]+)</span>', text)
+    assert [worth for _, worth, _ in links] == list(WORTHS)
+    for path, _, count in links:
+        rows = http_town.get(path.replace("&amp;", "&")).text.count("<tr") - 1
+        assert max(rows, 0) == int(count.replace(",", ""))
+
+
+def test_the_dictionary_tells_of_every_table_that_readers_see(town: Served, http_town: httpx.Client) -> None:
+    text = http_town.get("/dictionary").text
+    with town.house.explorer.database.reading() as cursor:
+        found = cursor.execute(
+            "SELECT view_name, column_name FROM duckdb_views() v JOIN duckdb_columns() c ON c.table_name = v.view_name "
+            "AND c.schema_name = 'main' WHERE v.schema_name = 'main' AND NOT v.internal"
+        ).fetchall()
+    assert found
+    for table, column in found:
+        section = text.split(f'id="{table}"')[1].split("</section>")[0]
+        assert f"<code>{column}</code>" in section, f"{table}.{column}"
+
+
+def test_a_list_is_sorted_on_wish_and_says_how_long_it_is(town: Served, http_town: httpx.Client) -> None:
+    text = http_town.get("/jobs?sort=-amount&state=settled").text
+    amounts = [int(value) for value in re.findall(r'<td class="n"><data class="amount" value="(\d+)"', text)]
+    assert amounts == sorted(amounts, reverse=True)
+    settled = town.house.explorer.queries.stats().settled
+    assert f"{settled} jobs" in text
+    assert "sort=-amount" in re.findall(r'href="([^"]+)" rel="next"', text)[0]

@@ -91,7 +91,7 @@ def test_a_job_that_ended_badly_says_how() -> None:
 
 def test_charts_begin_at_nought_and_end_at_a_round_number() -> None:
     assert [round_up(value) for value in (0, 0.7, 1, 13, 99, 4_100)] == [1, 0.8, 1, 20, 100, 6_000]
-    plot = bar_plot("Jobs", "", [(0, 0), (3_600, 13), (7_200, 20)])
+    plot = bar_plot("Jobs", "", [("a", 0), ("b", 13), ("c", 20)])
     assert plot.bars[0].height == 0
     assert plot.bars[2].y == pytest.approx(plot.rows[-1].at)
     assert plot.bars[2].y + plot.bars[2].height == pytest.approx(plot.base)
