@@ -4,7 +4,7 @@ from typing import Any
 
 from litestar import Router
 
-from api.pages import addresses, ask, chain, dictionary, home, jobs, models, nodes, search, status, verifying
+from api.pages import addresses, ask, chain, dictionary, home, jobs, models, nodes, search, sql, status, verifying
 from api.pages.faults import faults_of
 from api.pages.site import Site
 
@@ -15,7 +15,7 @@ PAGES: list[Any] = [
     models.models, models.model,
     chain.blocks, chain.block, chain.transactions, chain.transaction, chain.reorgs,
     addresses.address,
-    search.search,
+    search.search, sql.sql,
     ask.form, ask.ask,
     status.status, dictionary.dictionary,
     verifying.verify,

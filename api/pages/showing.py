@@ -115,11 +115,11 @@ def ago_ms(unix_ms: int | None) -> Markup:
 
 def moment(unix_s: int | None) -> Markup:
     """A time in full, in UTC until the script puts it into the reader's zone."""
-    return Markup("–") if unix_s is None else _time(iso_of_s(unix_s), _utc(iso_of_s(unix_s)), "moment")
+    return Markup("–") if unix_s is None else _time(iso_of_s(unix_s), spoken(iso_of_s(unix_s)), "moment")
 
 
 def moment_ms(unix_ms: int | None) -> Markup:
-    return Markup("–") if unix_ms is None else _time(iso_of_ms(unix_ms), _utc(iso_of_ms(unix_ms)), "moment")
+    return Markup("–") if unix_ms is None else _time(iso_of_ms(unix_ms), spoken(iso_of_ms(unix_ms)), "moment")
 
 
 def clock(unix_s: float) -> str:
@@ -176,8 +176,9 @@ def _visible(character: str) -> str:
 
 
 def _time(iso: str, shown: str, kind: str) -> Markup:
-    return Markup('<time datetime="{}" title="{}" data-{}>{}</time>').format(iso, _utc(iso), kind, shown)
+    return Markup('<time datetime="{}" title="{}" data-{}>{}</time>').format(iso, spoken(iso), kind, shown)
 
 
-def _utc(iso: str) -> str:
+def spoken(iso: str) -> str:
+    """A time as people read it, in UTC."""
     return iso.replace("T", " ").replace("Z", " UTC")

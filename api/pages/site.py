@@ -43,6 +43,7 @@ WAYS = (
     Way("/models", "Models"),
     Way("/blocks", "Blocks"),
     Way("/leaderboard", "Leaderboard"),
+    Way("/sql", "SQL"),
 )
 MORE_WAYS = (
     Way("/transactions", "Transactions"),

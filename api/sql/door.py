@@ -106,6 +106,12 @@ class SqlDoor:
             for _, writer in self._idle:
                 writer.close()
 
+    def check_length(self, text: str) -> None:
+        """Raises TextTooLong."""
+        most = self.settings.text_bytes_max
+        if (length := len(text.encode("utf-8", "replace"))) > most:
+            raise TextTooLong(f"the query has {length} bytes, more than the {most} that one may have")
+
     def known(self, key: Key) -> Reply | None:
         """An answer that still holds."""
         return self._kept.get(key, self.standing) if self.standing else None

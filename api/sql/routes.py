@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from api.given import Given
 from api.problems import documented
-from api.sql.door import Key, SqlDoor, SqlOff, TextTooLong
+from api.sql.door import Key, SqlDoor, SqlOff
 from api.sql.formats import TableOut
 from api.sql.wire import Format, Reply
 
@@ -90,9 +90,7 @@ async def _answered(
 ) -> Response[bytes]:
     if sql is None:
         raise SqlOff("SQL is switched off here")
-    most = sql.settings.text_bytes_max
-    if (length := len(text.encode("utf-8", "replace"))) > most:
-        raise TextTooLong(f"the query has {length} bytes, more than the {most} that one may have")
+    sql.check_length(text)
     chosen = form or _accepted(request.headers.get("accept", ""))
     key = Key(text, chosen, min(rows or sql.settings.rows_max, sql.settings.rows_max))
     reply = sql.known(key) or await _while_connected(request, sql, key)

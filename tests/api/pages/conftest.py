@@ -9,9 +9,9 @@ import httpx
 import pytest
 from msgspec import Struct
 
-from api.app import create_app
-from tests.api.conftest import House, opened, serving
+from tests.api.conftest import House, opened
 from tests.api.pages.town import Town
+from tests.api.sql.conftest import SETTINGS, asked, level
 from tests.chromium import chromium
 
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -38,8 +38,9 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """For tests that change nothing."""
     with opened(tmp_path_factory.mktemp("town")) as house:
         Town(house, int(time.time()), JOBS).settle_down()
-        with serving(create_app(house.parts())) as url:
-            yield Served(house, url)
+        with asked(house, SETTINGS) as served:
+            level(served)
+            yield Served(house, str(served.http.base_url).rstrip("/"))
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from api.app import create_app
 from api.pages.assets import FOLDERS, Assets
+from api.pages.sql import EXAMPLES, Example
 from receipts.deployment import parse
 from receipts.reputation import WORTHS
 from tests.api.chain import MODEL
@@ -23,8 +24,10 @@ PAGES = (
     "/", "/jobs", "/jobs/8", f"/jobs/{JOBS}", "/jobs?state=settled", "/receipts", "/receipts?state=verified", "/nodes",
     f"/nodes/{NODE}", "/models", "/models/smollm2-135m-instruct", "/blocks", "/blocks/1", "/transactions",
     f"/address/{NODE}", f"/address/{PERSON}?tab=ordered", f"/address/{PERSON}?tab=sent", "/reorgs", "/status",
-    "/search", "/search?q=1", "/ask", "/verify", f"/nodes/{NODE}?window=all", f"/nodes/{NODE}/outcomes?window=all&worth=proven",
-    "/leaderboard", "/leaderboard?window=30d", "/dictionary",
+    "/search", "/search?q=1", "/ask", "/verify",
+    f"/nodes/{NODE}?window=all", f"/nodes/{NODE}/outcomes?window=all&worth=proven",
+    "/leaderboard", "/leaderboard?window=30d", "/dictionary", "/sql",
+    "/sql?q=SELECT+hour,+settled+FROM+hourly_stats+ORDER+BY+hour", "/sql?q=SELECT+*+FROM+jobs+LIMIT+5",
 )  # fmt: skip
 
 
@@ -44,7 +47,8 @@ def test_pages_of_an_empty_index_say_so_or_that_there_is_no_such_thing(tmp_path:
         for path in PAGES:
             answer = httpx.get(url + path, headers={"Accept": "text/html"})
             is_item = re.match(r"/(jobs|nodes|models|blocks)/", path)
-            assert answer.status_code == (404 if is_item else 200), answer.text
+            is_off = path.startswith("/sql?")
+            assert answer.status_code == (404 if is_item else 503 if is_off else 200), answer.text
             assert "<h1>" in answer.text
 
 
@@ -255,3 +259,41 @@ def test_a_list_is_sorted_on_wish_and_says_how_long_it_is(town: Served, http_tow
     settled = town.house.explorer.queries.stats().settled
     assert f"{settled} jobs" in text
     assert "sort=-amount" in re.findall(r'href="([^"]+)" rel="next"', text)[0]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.title)
+def test_an_example_of_sql_has_an_answer_that_its_address_keeps(example: Example, http_town: httpx.Client) -> None:
+    answer = http_town.get("/sql", params={"q": example.query})
+    assert answer.status_code == 200, re.findall(r'role="alert">(.*?)</p>', answer.text, re.DOTALL)
+    assert "<tbody>" in answer.text
+    csv = re.findall(r'href="([^"]+)" download="result.csv"', answer.text)[0].replace("&amp;", "&")
+    assert http_town.get(csv).headers["content-type"].startswith("text/csv")
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "said"),
+    [
+        ("DROP TABLE jobs", 400, "SELECT"),
+        ("SELECT * FROM job", 400, "job"),
+        ("SELECT * FROM read_csv('/etc/passwd')", 400, "read_csv"),
+        ("SELECT '" + "x" * 25_000 + "'", 400, "bytes"),
+    ],
+    ids=["not a SELECT", "no such table", "a file", "too long"],
+)
+def test_a_query_that_may_not_be_asked_stays_on_the_page_with_the_reason(
+    query: str, status: int, said: str, http_town: httpx.Client
+) -> None:
+    answer = http_town.get("/sql", params={"q": query})
+    assert answer.status_code == status
+    assert said in answer.text.split('role="alert"')[1].split("</p>")[0]
+    assert "<textarea" in answer.text
+
+
+def test_what_a_query_finds_is_text_and_names_lead_where_they_are_shown(http_town: httpx.Client) -> None:
+    text = http_town.get(
+        "/sql", params={"q": "SELECT job_id, worker, closed_tx, '<b>x</b>' AS t FROM jobs LIMIT 3"}
+    ).text
+    assert "<b>x</b>" not in text
+    assert "&lt;b&gt;x&lt;/b&gt;" in text
+    assert re.search(r'href="/jobs/\d+"', text)
+    assert re.search(r'href="/address/0x[0-9a-f]{40}"', text)
