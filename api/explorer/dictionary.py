@@ -64,17 +64,19 @@ class DictionaryOut(Struct, frozen=True):
     description="What SQL, exports and snapshots hold. The same words stand in the database as COMMENTs.",
 )
 async def dictionary(explorer: Given[Explorer]) -> DictionaryOut:
-    types = await asyncio.to_thread(_types, explorer)
-    return DictionaryOut(
-        [
-            DictionaryTableOut(
-                entry.name,
-                entry.comment,
-                [DictionaryColumnOut(name, types[entry.name, name], text) for name, text in entry.columns.items()],
-            )
-            for entry in DICTIONARY
-        ]
-    )
+    return DictionaryOut(await asyncio.to_thread(tables_of, explorer))
+
+
+def tables_of(explorer: Explorer) -> list[DictionaryTableOut]:
+    types = _types(explorer)
+    return [
+        DictionaryTableOut(
+            entry.name,
+            entry.comment,
+            [DictionaryColumnOut(name, types[entry.name, name], text) for name, text in entry.columns.items()],
+        )
+        for entry in DICTIONARY
+    ]
 
 
 def _types(explorer: Explorer) -> dict[tuple[str, str], str]:
