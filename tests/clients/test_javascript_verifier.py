@@ -22,6 +22,7 @@ STATES = {True: "passed", False: "failed", None: "skipped"}
 WEIGHT_MAX = 40_000
 BUNDLE_FILE, PINS_FILE = STORED / "bundle.json", STORED / "deployment.json"
 SAMPLED = 9
+CHARACTERS_APART = 5
 
 pytestmark = pytest.mark.xdist_group("javascript")
 
@@ -68,8 +69,8 @@ def test_it_finds_the_same_in_the_whole_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_it_refuses_any_character_changed(tmp_path: Path) -> None:
-    assert {line[0] for line in assert_agreement(characters(1), tmp_path)} == {1}
+def test_it_refuses_a_character_changed_anywhere(tmp_path: Path) -> None:
+    assert {line[0] for line in assert_agreement(characters(CHARACTERS_APART), tmp_path)} == {1}
 
 
 def test_what_is_served_is_small() -> None:
