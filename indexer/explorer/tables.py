@@ -36,9 +36,13 @@ DOCUMENT = ", ".join(f"d.{column.name}" for column in DOCUMENT_COLUMNS)
 SHOWN_DOCUMENT = ", ".join(column.kind.value.shown.format(f"d.{column.name}") for column in DOCUMENT_COLUMNS)
 DOCUMENT_OF_RECEIPT = (
     "LEFT JOIN final.documents d ON d.job_id = r.job_id AND d.worker = r.worker AND d.response_cid = r.response_cid "
-    "AND (r.commitment IS NULL OR d.commitment = r.commitment)"
+    "AND d.commitment >= coalesce(r.commitment, '') AND d.commitment <= coalesce(r.commitment, '~')"
 )
-"""A document counts for the answer it is about: the job's number alone may mean another job after a reorg."""
+"""A document counts for the answer it is about: the job's number alone may mean another job after a reorg.
+
+The commitment must be the receipt's, where that has one: said by comparisons, as DuckDB compares every row with every
+other as soon as an OR is among the conditions of a LEFT JOIN.
+"""
 
 IS_FINAL = "False while the block that last changed the row may still be reorganised away"
 PROGRESS = {

@@ -114,3 +114,13 @@ def _memory() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     create(connection, 1)
     return connection
+
+
+def test_receipts_meet_their_documents_by_hash_however_many_there_are(place: Place) -> None:
+    place.finalise(*random_history(23, 40))
+    place.explorer.refresh()
+    with place.explorer.database.reading() as cursor:
+        cursor.execute("SET explain_output = 'all'")
+        for asked in ("sum(completion_tokens) FROM receipts", "* FROM leaderboard", "* FROM daily_stats"):
+            plans = cursor.execute(f"EXPLAIN SELECT {asked}").fetchall()
+            assert not [plan for _, plan in plans if "BLOCKWISE" in plan or "NESTED" in plan], asked
