@@ -22,12 +22,17 @@ def named(cursor: duckdb.DuckDBPyConnection, names: Names, text: str, kinds: Seq
         origin = ORIGINS[kind]
         parts = list(_parts(origin, leads))
         found = cursor.execute(" UNION ALL ".join(parts), {"text": text}).fetchall() if parts else []
+        place = origin.shown.index(origin.column)
         for *values, is_final in found:
-            yield origin.told(text, values, is_final)
+            if values[place].startswith(text):
+                yield origin.told(text, values, is_final)
 
 
 def _parts(origin: Origin, leads: Leads) -> Iterator[str]:
-    """Queries for rows of the tip, for final ones that are not covered, and for those that something leads to."""
+    """Queries for rows of the tip, for final ones that are not covered, and for those that something leads to.
+
+    Of the last the text is compared afterwards: DuckDB would unpack all texts around them for it.
+    """
     shown = ", ".join(f'"{name}"' for name in origin.shown)
     name, block = origin.table.name, origin.table.block
     best = f'ORDER BY {origin.column} <> $text, "{origin.leads_to}" DESC LIMIT {EACH_MAX}'
@@ -39,7 +44,8 @@ def _parts(origin: Origin, leads: Leads) -> Iterator[str]:
         yield f"(SELECT {shown}, true FROM final.{name} WHERE {fits})"
     if targets := leads.targets.get(origin.kind):
         among = ", ".join(map(str, sorted(set(targets))))
-        yield f'(SELECT {shown}, true FROM final.{name} WHERE "{origin.leads_to}" IN ({among}) AND {fits})'
+        led = f'"{origin.leads_to}" IN ({among})'
+        yield f"(SELECT {shown}, true FROM final.{name} WHERE $text <> '' AND {led})"
 
 
 def blocks_of(cursor: duckdb.DuckDBPyConnection, names: Names, transaction: str) -> list[int] | None:
