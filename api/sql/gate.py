@@ -85,7 +85,7 @@ class Answering:
         """Stops when the time is up, or when whoever asked is gone."""
         desk = self._desks.get()
         try:
-            standing = self.following.standing()
+            standing = self.following.standing
             running = asyncio.get_running_loop().run_in_executor(self._threads, desk.answer, question, standing)
             await asyncio.wait((running, gone), timeout=self._settings.seconds_max, return_when=asyncio.FIRST_COMPLETED)
             if not running.done():
@@ -144,7 +144,7 @@ async def _tell(following: Following, writer: asyncio.StreamWriter) -> None:
     """What the tables hold, now and after every change, until the other side is gone."""
     told = None
     while True:
-        standing = following.standing()
+        standing = following.standing
         if standing != told:
             writer.write(frame(standing))
             await writer.drain()

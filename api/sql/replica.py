@@ -16,10 +16,11 @@ from api.sql.wire import Standing
 from domain.facts import AnyFact
 from domain.ledger import Ledger, LedgerError, Tip
 from indexer.explorer import DatabaseDamaged, Explorer, ExplorerError, LedgerBehind, OtherDatabase
-from indexer.explorer.tables import DICTIONARY
+from indexer.explorer.tables import DICTIONARY, OVERLAID, settled
 
 LOOK_EVERY_S = 0.1
 TRY_AGAIN_S = 0.5
+SETTLED_AFTER_LOOKS = 10
 HISTORY_BLOCKS = 1  # nobody asks a replica about the past
 
 log = logging.getLogger(__name__)
@@ -70,11 +71,20 @@ def _open(source: Source, settings: SqlSettings, ledger: Ledger, tip: Tip) -> Ex
 def show(cursor: duckdb.DuckDBPyConnection) -> Known:
     """Views of the tables for who stands outside of the explorer's catalog, where nothing can be written."""
     cursor.execute("SET GLOBAL temp_directory = ''")
-    for entry in DICTIONARY:
-        cursor.execute(f"CREATE VIEW {entry.name} AS FROM explorer.main.{entry.name}")
-        cursor.execute(";".join(entry.comments()))
+    layer(cursor, is_settled=False)
     found = cursor.execute("SELECT view_name FROM duckdb_views() WHERE internal").fetchall()
     return Known(frozenset(entry.name for entry in DICTIONARY), frozenset(name for (name,) in found))
+
+
+def layer(cursor: duckdb.DuckDBPyConnection, is_settled: bool) -> None:
+    """Makes the views anew: those for when no block is unfinal may be shown only then, the others always."""
+    direct = {table.name: settled(table, "explorer") for table in OVERLAID} if is_settled else {}
+    cursor.begin()
+    for entry in DICTIONARY:
+        rows = direct.get(entry.name, f"FROM explorer.main.{entry.name}")
+        cursor.execute(f"CREATE OR REPLACE VIEW {entry.name} AS {rows}")
+        cursor.execute(";".join(entry.comments()))
+    cursor.commit()
 
 
 def lock(cursor: duckdb.DuckDBPyConnection) -> None:
@@ -90,10 +100,15 @@ class Following:
 
     def __init__(self, explorer: Explorer, tip: Tip, life: int) -> None:
         self._explorer, self._tip, self._life = explorer, tip, life
-        self.moved = threading.Event()
+        self._cursor = explorer.database.outside()
+        self._is_settled = False
+        self._settled_looks = 0
+        self.standing = self._stand()
+        """What the views show, or what they showed a moment ago: never what they do not show yet."""
+
         threading.Thread(target=self._follow, daemon=True, name="following").start()
 
-    def standing(self) -> Standing:
+    def _stand(self) -> Standing:
         head = self._explorer.head()
         return Standing(
             self._life,
@@ -111,9 +126,21 @@ class Following:
             try:
                 version = self._tip.version()
                 if version != shown or self._explorer.ledger.position() > self._explorer.position:
+                    self._settle(not self._tip.snapshot().blocks)
                     self._explorer.refresh()
                 shown = version
+                head = self._explorer.head()
+                self._settle(head.number == head.final)
+                self.standing = self._stand()
             except (LedgerError, ExplorerError, duckdb.Error, MemoryError) as fault:
                 log.warning("the SQL replica waits: %s", fault)
                 time.sleep(TRY_AGAIN_S)
             time.sleep(LOOK_EVERY_S)
+
+    def _settle(self, is_settled: bool) -> None:
+        """Shows final rows alone where there have been no others for a while, and at once both where there may be."""
+        self._settled_looks = self._settled_looks + 1 if is_settled else 0
+        wanted = self._settled_looks > SETTLED_AFTER_LOOKS
+        if wanted is not self._is_settled:
+            layer(self._cursor, wanted)
+            self._is_settled = wanted

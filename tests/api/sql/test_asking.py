@@ -12,7 +12,8 @@ import pytest
 
 from indexer.explorer.tables import DICTIONARY
 from tests.api.chain import until
-from tests.api.sql.conftest import Asked, level
+from tests.api.conftest import opened
+from tests.api.sql.conftest import SETTINGS, Asked, asked, level
 
 
 def test_an_answer_names_its_columns_rows_and_head(analyst: Asked) -> None:
@@ -92,9 +93,6 @@ def test_wide_and_strange_values_are_exact(analyst: Asked) -> None:
 
 
 def test_the_same_text_is_answered_from_memory_until_the_tables_move(tmp_path_factory: pytest.TempPathFactory) -> None:
-    from tests.api.conftest import opened
-    from tests.api.sql.conftest import SETTINGS, asked
-
     with opened(tmp_path_factory.mktemp("moving")) as house:
         house.chain.begin()
         with asked(house, SETTINGS) as found:
@@ -132,3 +130,23 @@ def test_a_client_that_hangs_up_stops_its_query(analyst: Asked) -> None:
     began = time.monotonic()
     until(lambda: analyst.sql("SELECT 1").status_code == 200)
     assert time.monotonic() - began < 1.5
+
+
+def test_rows_of_unfinal_blocks_are_shown_at_once_however_long_all_were_final(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """The views for when all is final are made in between."""
+    with opened(tmp_path_factory.mktemp("settling")) as house:
+        house.chain.begin()
+        with asked(house, SETTINGS) as found:
+            level(found)
+            time.sleep(1.5)  # long enough for the others to take their place
+            house.chain.unfinal = True
+            found.http.post("/v1/prompts", json={"prompt": "Why?", "max_tokens": 16}).raise_for_status()
+            level(found)
+            assert found.rows("SELECT job_id, state, is_final FROM jobs") == [[1, "open", False]]
+            house.chain.unfinal = False
+            house.chain.cancel(1)
+            level(found)
+            assert found.rows("SELECT job_id, state, is_final FROM jobs") == [[1, "cancelled", True]]
+            assert found.rows("SELECT count(*) FROM receipts") == [[0]]
