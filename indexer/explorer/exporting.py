@@ -19,6 +19,7 @@ from .rows import Head
 from .table import Table
 from .tables import OVERLAID
 
+GROUP_ROWS = 16_384  # DuckDB holds several groups in memory, and has little of it
 TIMES = "TIMESTAMPFORMAT '%Y-%m-%dT%H:%M:%S.%gZ'"
 OFFERS = "STRUCT(model_id VARCHAR, price_prompt_token {0}, price_completion_token {0})[]"
 
@@ -32,7 +33,7 @@ class Form(StrEnum):
 _OPTIONS = {
     Form.CSV: f"FORMAT csv, HEADER, {TIMES}",
     Form.NDJSON: f"FORMAT json, {TIMES}",
-    Form.PARQUET: "FORMAT parquet, COMPRESSION zstd",
+    Form.PARQUET: f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {GROUP_ROWS}",
 }
 _SHOWN: dict[tuple[Form, Kind], str] = {
     (Form.PARQUET, Kind.WEI): "{0}::DECIMAL(38, 0)",
