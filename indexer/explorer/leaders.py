@@ -19,20 +19,21 @@ SECONDS: dict[Period, int | None] = {"24h": 86_400, "7d": 7 * 86_400, "30d": 30 
 By = Literal["earned", "settled", "completed", "completion_tokens", "tokens_per_s", "settled_share"]
 
 _FIGURES = """
-WITH paid AS (
-    SELECT worker, count(*) AS settled, sum(amount)::HUGEINT AS earned,
-           coalesce(sum(completion_tokens), 0)::BIGINT AS completion_tokens,
-           sum(completion_tokens) / nullif(sum(epoch_us(completed_at) - epoch_us(started_at)) / 1e6, 0) AS tokens_per_s
-    FROM {receipts} WHERE state = 'verified' AND settled_at > {since} GROUP BY worker
-), given AS (
-    SELECT worker, count(*) AS completed, count(*) FILTER (state IN ('failed', 'unproven')) AS unproven,
-           count(*) FILTER (state = 'verified') / count(*) AS settled_share
-    FROM {receipts} WHERE answered_at > {since} GROUP BY worker
+WITH work AS (
+    SELECT worker, count(*) FILTER (is_paid) AS settled, sum(amount) FILTER (is_paid) AS earned,
+           sum(completion_tokens) FILTER (is_paid) AS completion_tokens,
+           sum(epoch_us(completed_at) - epoch_us(started_at)) FILTER (is_paid) / 1e6 AS inference_s,
+           count(*) FILTER (is_given) AS completed,
+           count(*) FILTER (is_given AND state IN ('failed', 'unproven')) AS unproven,
+           count(*) FILTER (is_given AND state = 'verified') AS proven
+    FROM (SELECT *, state = 'verified' AND settled_at > {since} AS is_paid, answered_at > {since} AS is_given
+          FROM {receipts} WHERE block >= {first})
+    WHERE is_paid OR is_given GROUP BY worker
 )
-SELECT n.address, n.state, coalesce(p.earned, 0), coalesce(p.settled, 0), coalesce(g.completed, 0),
-       coalesce(g.unproven, 0), g.settled_share, coalesce(p.completion_tokens, 0), p.tokens_per_s
-FROM {nodes} n LEFT JOIN paid p ON p.worker = n.address LEFT JOIN given g ON g.worker = n.address
-WHERE {wanted}"""
+SELECT n.address, n.state, coalesce(w.earned, 0)::HUGEINT, coalesce(w.settled, 0), coalesce(w.completed, 0),
+       coalesce(w.unproven, 0), w.proven / nullif(w.completed, 0), coalesce(w.completion_tokens, 0)::BIGINT,
+       w.completion_tokens / nullif(w.inference_s, 0)
+FROM {nodes} n {joined} JOIN work w ON w.worker = n.address"""
 
 
 class LeaderRow(Row):
@@ -64,17 +65,19 @@ class Leading(Struct, frozen=True):
 def read_leaders(cursor: duckdb.DuckDBPyConnection, period: Period, head: Head, at: At | None) -> tuple[LeaderRow, ...]:
     """By place, then by address. In a period, only nodes that did anything in it. `cursor` must see one moment."""
     length_s = SECONDS[period]
-    since = 0 if length_s is None else head.at - length_s
+    since = "make_timestamptz(0)" if length_s is None else f"make_timestamptz({head.at - length_s}::BIGINT * 1000000)"
+    first = 0 if length_s is None else _first_block(cursor, since, head)
     receipts = f"(SELECT r.*, {DOCUMENT} FROM {relation(RECEIPTS, at)} r {DOCUMENT_OF_RECEIPT})"
-    found = cursor.execute(
-        _FIGURES.format(
-            receipts=receipts,
-            nodes=relation(NODES, at),
-            since=f"make_timestamptz({since}::BIGINT * 1000000)",
-            wanted="true" if length_s is None else "p.worker IS NOT NULL OR g.worker IS NOT NULL",
-        )
-    ).fetchall()
-    return _ranked([LeaderRow(0, *values) for values in found])
+    joined = "LEFT" if length_s is None else "INNER"
+    text = _FIGURES.format(receipts=receipts, nodes=relation(NODES, at), since=since, first=first, joined=joined)
+    return _ranked([LeaderRow(0, *values) for values in cursor.execute(text).fetchall()])
+
+
+def _first_block(cursor: duckdb.DuckDBPyConnection, since: str, head: Head) -> int:
+    """What happened since lies in rows that this block or a later one changed last: DuckDB reads no others."""
+    text = f"SELECT coalesce(min(number), {head.number}) FROM blocks WHERE timestamp > {since}"
+    found: int = cursor.execute(text).fetchall()[0][0]
+    return found
 
 
 def page_of(leaders: Sequence[LeaderRow], asked: Leading, after: str | None, limit: int) -> Page[LeaderRow]:

@@ -2,6 +2,9 @@
 
 from msgspec import Struct
 
+MICROSECONDS = {"hour": 3_600_000_000, "day": 86_400_000_000}
+"""Periods in UTC, whatever zone a reader has set; DuckDB's calendar would also cost more than all the rest."""
+
 
 class View(Struct, frozen=True):
     name: str
@@ -28,7 +31,7 @@ WITH happened AS (
            (epoch_us(completed_at) - epoch_us(started_at)) / 1e6, gas_used
     FROM {receipts} WHERE state = 'verified' AND {within.format("settled_at")}
 )
-SELECT date_trunc('{unit}', moment) AS {unit},
+SELECT make_timestamptz(epoch_us(moment) // {MICROSECONDS[unit]} * {MICROSECONDS[unit]}) AS {unit},
        sum(requested)::BIGINT AS requested,
        sum(answered)::BIGINT AS answered,
        sum(settled)::BIGINT AS settled,
@@ -38,7 +41,7 @@ SELECT date_trunc('{unit}', moment) AS {unit},
        sum(completion_tokens)::BIGINT AS completion_tokens,
        median(inference_s) AS inference_s_median,
        median(gas_used)::BIGINT AS gas_used_median
-FROM happened GROUP BY 1"""
+FROM happened GROUP BY epoch_us(moment) // {MICROSECONDS[unit]}"""
 
 
 def _period_columns(unit: str) -> dict[str, str]:
