@@ -24,7 +24,8 @@ class Strict(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         handler = scope["route_handler"]
-        if scope["query_string"] and scope["path"].startswith(EXPLORER) and TAKES not in handler.opt:
+        reads_itself = TAKES in handler.opt or scope["method"] == "OPTIONS"
+        if scope["query_string"] and scope["path"].startswith(EXPLORER) and not reads_itself:
             check_names(read_query(scope["query_string"]), self._names_of(cast("HTTPRouteHandler", handler), scope))
         await next_app(scope, receive, send)
 

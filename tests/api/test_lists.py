@@ -250,6 +250,18 @@ def test_a_development_chain_forgets_so_nothing_of_it_is_kept(standing: Standing
     assert standing.http.get(f"{EXPLORER}/jobs/1").headers["cache-control"] == "no-cache"
 
 
+def test_pages_of_other_origins_may_ask_with_parameters_and_read_the_headers(house: House) -> None:
+    settings = replace(SETTINGS, cors_origins=("https://app.example",))
+    asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET",
+             "Access-Control-Request-Headers": "if-none-match"}  # fmt: skip
+    with serving(create_app(house.parts(settings))) as url, httpx.Client(base_url=f"{url}{EXPLORER}") as http:
+        for path in ("/jobs?state=open", "/digest?block=1"):
+            assert http.options(path, headers=asked).is_success
+        shown = http.get("/jobs?state=open", headers={"Origin": "https://app.example"})
+        exposed = shown.headers["access-control-expose-headers"].lower()
+        assert {"link", "tally-cursor", "tally-head", "etag", "ratelimit"} <= set(exposed.replace(" ", "").split(","))
+
+
 def test_a_compressed_answer_has_the_same_mark_and_says_that_it_depends_on_the_encoding(standing: Standing) -> None:
     marks = set()
     for encoding in ("gzip", "identity"):
