@@ -99,7 +99,8 @@ async def export_day(
     operation_id="getSnapshot",
     summary="The whole database, to open with DuckDB",
     description="A consistent copy made while the indexer goes on." + ABOUT,
-    responses=ANSWERS,
+    responses=ANSWERS
+    | {200: ResponseSpec(bytes, description="The database", media_type=DATABASE, generate_examples=False)},
     opt=PLAIN,
 )
 async def snapshot(request: Request[Any, Any, Any], explorer: Given[Explorer], shelf: Given[Shelf]) -> Response[Any]:

@@ -11,7 +11,9 @@ from tests.api.conftest import SETTINGS, House, serving
 
 pytest.importorskip("schemathesis", reason="schemathesis is not installed: pip install -e .[dev]")
 
-OPEN_ENDED = "(/events|/live)$"  # a stream ends when its job does, or never
+LEFT_OUT = "^/v1/prompts/.*/events$|^/explorer/v1/live$|^/explorer/v1/sql$"
+"""A stream ends when its job does, or never; and SQL, which is off here, answers 503 to all."""
+
 UNSTATED = "positive_data_acceptance"  # a schema cannot say that a CID hashes, or that a model exists
 
 
@@ -21,7 +23,7 @@ def test_no_request_brings_an_undocumented_answer(house: House) -> None:
     with serving(create_app(house.parts(settings))) as url:
         command = [
             sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", "--seed", "1",
-            "--max-examples", "10", "--phases", "examples,coverage,fuzzing", "--exclude-path-regex", OPEN_ENDED,
+            "--max-examples", "10", "--phases", "examples,coverage,fuzzing", "--exclude-path-regex", LEFT_OUT,
             "--exclude-checks", UNSTATED,
             "--no-color",
         ]  # fmt: skip
