@@ -24,7 +24,7 @@ class Strict(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         handler = scope["route_handler"]
-        reads_itself = TAKES in handler.opt or scope["method"] == "OPTIONS"
+        reads_itself = TAKES in handler.opt or scope.get("method") == "OPTIONS"
         if scope["query_string"] and scope["path"].startswith(EXPLORER) and not reads_itself:
             check_names(read_query(scope["query_string"]), self._names_of(cast("HTTPRouteHandler", handler), scope))
         await next_app(scope, receive, send)
