@@ -36,6 +36,7 @@ COMMANDS = {
     "model": ("tallystick.cli.model", "model"),
     "token": ("tallystick.cli.token", "token"),
     "wallet": ("tallystick.cli.wallet", "wallet"),
+    "webhook": ("tallystick.cli.webhook", "webhook"),
 }
 
 
