@@ -21,6 +21,9 @@ BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u206
 KEPT_CONTROLS = frozenset("\n\t")
 MIB = 1 << 20
 TOKENS_PRICED = 1_000
+AGO = " ago"
+SINCE = Markup('<span class="ago">{}</span>').format(AGO)
+"""Narrow lists leave it out: their heads say what the time is of."""
 AMOUNT = Markup('<data class="amount" value="{}" title="{} wei">{}{}&nbsp;<span class="unit">{}</span></data>')
 
 
@@ -80,7 +83,7 @@ def age_of(seconds: float) -> str:
     """How long ago; the script on the page keeps it true by the same rule."""
     if seconds < 0:
         return "in " + lasting(-seconds)
-    return "just now" if seconds < 1 else lasting(seconds) + " ago"
+    return "just now" if seconds < 1 else lasting(seconds) + AGO
 
 
 def lasting(seconds: float) -> str:
@@ -106,7 +109,9 @@ def ago(unix_s: float | None) -> Markup:
     """A time as its age, the moment itself in the title."""
     if unix_s is None:
         return Markup("–")
-    return _time(iso_of_s(int(unix_s)), age_of(time.time() - unix_s), "ago")
+    age = age_of(time.time() - unix_s)
+    since = age.removesuffix(AGO)
+    return _time(iso_of_s(int(unix_s)), Markup.escape(since) + (SINCE if since != age else ""), "ago")
 
 
 def ago_ms(unix_ms: int | None) -> Markup:

@@ -25,12 +25,17 @@ export function localise(part) {
   }
 }
 
+function write(each, text) {
+  each.textContent = text.replace(/ ago$/, "");
+  if (text.endsWith(" ago")) each.append(Object.assign(document.createElement("span"), { className: "ago", textContent: " ago" }));
+}
+
 export function keepAges() {
   const keep = () => {
     if (document.hidden) return;
     for (const each of document.querySelectorAll("time[data-ago]")) {
       const text = age((Date.now() - new Date(each.dateTime)) / 1000);
-      if (each.textContent !== text) each.textContent = text;
+      if (each.textContent !== text) write(each, text);
     }
   };
   keep();

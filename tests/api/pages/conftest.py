@@ -14,7 +14,7 @@ from tests.api.pages.town import Town
 from tests.api.sql.conftest import SETTINGS, asked, level
 from tests.chromium import chromium
 
-DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 780}
 JOBS = 120
 
 OBSERVED = """

@@ -10,9 +10,14 @@ from tests.api.chain import until
 from tests.api.pages.conftest import JOBS, PHONE, Reader, Served
 from tests.api.pages.test_pages import NODE, PAGES
 
+TABLET_WIDTH, WIDE_WIDTH = 1030, 1440
 WEIGHT_MAX = 100_000
 LCP_MS_MAX = 300
 TRIES_MAX = 15
+CUT = """() => [...document.querySelectorAll("td.n, .figures dd, time, .id, .still .state")].filter(
+  (each) => [each, each.closest("td")].some((box) => box?.clientWidth && box.scrollWidth > box.clientWidth + 1)
+).map((each) => each.innerText)"""
+"""Figures and times of which a part is hidden. Names may be, whole in their titles."""
 RUN_AXE = (
     "() => axe.run(document).then((found) => found.violations.map((each) => each.id + ' ' + each.nodes[0].target))"
 )
@@ -28,15 +33,20 @@ def test_a_page_has_no_violation_of_accessibility(path: str, reader: Reader, axe
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_fits_a_phone_and_nothing_goes_wrong_on_it(path: str, browser: Any, town: Served) -> None:
+def test_a_page_fits_each_screen_cuts_no_figure_and_nothing_goes_wrong_on_it(
+    path: str, browser: Any, town: Served
+) -> None:
     reader = Reader(browser, town.url, viewport=PHONE)
     page = reader.open(path)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
+    for width in (PHONE["width"], TABLET_WIDTH, WIDE_WIDTH):
+        page.set_viewport_size({"width": width, "height": PHONE["height"]})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"it scrolls sideways at {width}"
+        assert page.evaluate(CUT) == [], width
     reader.context.close()
     assert reader.faults == []
 
 
-@pytest.mark.parametrize("path", ["/", "/jobs/9", "/nodes"])
+@pytest.mark.parametrize("path", ["/", "/jobs/9", "/nodes", "/sql"])
 def test_a_first_visit_is_light_quick_and_still(path: str, browser: Any, town: Served) -> None:
     """The quickest of a few visits counts, by the machine's pace: it may be busy with others."""
     quickest, limit = 1e9, LCP_MS_MAX * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
@@ -99,6 +109,32 @@ def test_the_slash_key_goes_to_the_search_box_and_types_elsewhere(reader: Reader
     assert page.locator("#q").input_value() == "a/b"
 
 
+def test_a_block_is_found_by_keyboard_alone(reader: Reader) -> None:
+    page = reader.open("/")
+    page.keyboard.press("/")
+    page.keyboard.type("7")
+    page.keyboard.press("Enter")
+    page.locator("main a[href='/blocks/7']").first.press("Enter")
+    page.wait_for_url("**/blocks/7")
+    assert page.locator("h1").inner_text().startswith("Block 7")
+
+
+def test_a_query_is_run_by_keyboard_drawn_and_kept_by_its_address(reader: Reader) -> None:
+    page = reader.open("/sql")
+    page.get_by_label("Query").fill("SELECT state, count(*) AS jobs FROM jobs GROUP BY state ORDER BY state")
+    page.get_by_label("Query").press("Control+Enter")
+    page.wait_for_url("**/sql?q=SELECT*")
+    rows = page.locator("section[aria-label='Result'] tbody tr")
+    assert page.locator(".chart .bar").count() == rows.count() > 1
+    shown = rows.all_inner_texts()
+    page.reload()
+    assert rows.all_inner_texts() == shown
+    page.get_by_role("link", name="Who earns").click()
+    page.locator("section[aria-label='Result'] a.hex").first.click()
+    assert page.locator("h1 .hex").inner_text().startswith("0x")
+    assert reader.faults == []
+
+
 def test_every_control_can_be_reached_and_seen_by_keyboard(reader: Reader) -> None:
     page = reader.open("/")
     page.keyboard.press("Tab")
@@ -147,6 +183,9 @@ def test_pages_can_be_read_and_walked_without_script(browser: Any, town: Served)
     page.goto("/")
     assert page.locator("time").first.inner_text().endswith("ago")
     assert page.locator(".needs-script:visible").count() == 0
+    page.goto("/sql")
+    page.get_by_role("button", name="Run").click()
+    assert page.locator("section[aria-label='Result'] tbody tr").count() > 1
     page.goto("/jobs")
     page.get_by_role("link", name="Next page").click()
     page.locator("tbody a.id").first.click()
