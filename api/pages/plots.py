@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from api.pages.showing import clock, day, rough
+from api.pages.showing import DAY_S, clock, day, rough
 
 HEIGHT, LEFT, BOTTOM, TOP = 180, 44, 22, 8
 WIDE, NARROW = 640, 380
@@ -13,7 +13,7 @@ WIDE, NARROW = 640, 380
 GRID_LINES = 4
 LABELS = 5
 BAR_SHARE = 0.72
-CLOCK_UP_TO_S = 2 * 86_400
+CLOCK_UP_TO_S = 2 * DAY_S
 
 Point = tuple[float, float]
 """A moment in Unix seconds, and the value then."""
@@ -88,9 +88,11 @@ def round_up(value: float) -> float:
 
 
 def _named(points: Sequence[Point]) -> tuple[Named, ...]:
-    """By the time of day, or by the day where there are several."""
+    """By the time of day, or by the day where there are several or all are days."""
     span = points[-1][0] - points[0][0] if points else 0.0
-    name: Callable[[float], str] = clock if abs(span) <= CLOCK_UP_TO_S else day
+    name: Callable[[float], str] = (
+        clock if abs(span) <= CLOCK_UP_TO_S and any(when % DAY_S for when, _ in points) else day
+    )
     return tuple((name(when), value) for when, value in points)
 
 

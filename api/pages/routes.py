@@ -4,12 +4,26 @@ from typing import Any
 
 from litestar import Router
 
-from api.pages import addresses, ask, chain, dictionary, home, jobs, models, nodes, search, sql, status, verifying
+from api.pages import (
+    addresses,
+    ask,
+    chain,
+    charts,
+    dictionary,
+    home,
+    jobs,
+    models,
+    nodes,
+    search,
+    sql,
+    status,
+    verifying,
+)
 from api.pages.faults import faults_of
 from api.pages.site import Site
 
 PAGES: list[Any] = [
-    home.home,
+    home.home, charts.charts,
     jobs.jobs, jobs.job, jobs.receipts, jobs.receipt,
     nodes.nodes, nodes.node, nodes.outcomes, nodes.leaderboard,
     models.models, models.model,

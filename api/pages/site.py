@@ -46,6 +46,7 @@ WAYS = (
     Way("/sql", "SQL"),
 )
 MORE_WAYS = (
+    Way("/charts", "Charts"),
     Way("/transactions", "Transactions"),
     Way("/reorgs", "Reorganisations"),
     Way("/status", "Status"),

@@ -26,7 +26,7 @@ PAGES = (
     f"/address/{NODE}", f"/address/{PERSON}?tab=ordered", f"/address/{PERSON}?tab=sent", "/reorgs", "/status",
     "/search", "/search?q=1", "/ask", "/verify",
     f"/nodes/{NODE}?window=all", f"/nodes/{NODE}/outcomes?window=all&worth=proven",
-    "/leaderboard", "/leaderboard?window=30d", "/dictionary", "/sql",
+    "/leaderboard", "/leaderboard?window=30d", "/dictionary", "/charts", "/charts?per=day", "/sql",
     "/sql?q=SELECT+hour,+settled+FROM+hourly_stats+ORDER+BY+hour", "/sql?q=SELECT+*+FROM+jobs+LIMIT+5",
 )  # fmt: skip
 
@@ -105,6 +105,7 @@ def test_a_form_that_was_sent_empty_narrows_nothing(http_town: httpx.Client) -> 
         ("/jobs?stat=open", 400, "state"),
         ("/jobs?sort=-amout", 400, "amount"),
         ("/nodes/0x12", 400, "address"),
+        ("/charts?per=week", 400, "per"),
         ("/tx/0x" + "00" * 32, 404, "no transaction"),
         ("/static/absent.js", 404, "absent.js"),
     ],

@@ -3,10 +3,12 @@
 import pytest
 from msgspec.structs import replace
 
+from api.pages.charts import PERIODS, plots_of
 from api.pages.checksum import checksummed
 from api.pages.plots import bar_plot, line_plot, round_up
 from api.pages.showing import age_of, amount, clipped, plain, rough, short, took
 from api.pages.timeline import life_of
+from indexer.explorer.periods import PeriodRow
 from indexer.explorer.rows import JobRow, ReceiptRow
 
 ORDERED = JobRow(
@@ -102,3 +104,19 @@ def test_charts_begin_at_nought_and_end_at_a_round_number() -> None:
 
 def test_figures_beside_charts_are_rounded_to_what_matters() -> None:
     assert [rough(value) for value in (0, 7, 3.14159, 12_345, 2_500_000)] == ["0", "7", "3.14", "12.3k", "2.5M"]
+
+
+def test_periods_without_any_doing_keep_their_place_in_a_chart() -> None:
+    hour = PeriodRow(start=7_200, requested=3, answered=0, settled=0, returned=0, earned=5 * 10**9, prompt_tokens=0,
+                     completion_tokens=0, inference_s_median=None, gas_used_median=None)  # fmt: skip
+    later = replace(hour, start=7_200 + 3 * 3_600, requested=1)
+    ordered, paid = (plots_of([later, hour], "hour")[i] for i in (0, 2))
+    assert ordered.values == (("02:00", 3), ("03:00", 0), ("04:00", 0), ("05:00", 1))
+    assert paid.values[0] == ("02:00", 5)
+    long_ago = replace(hour, start=7_200 - 1_000 * 3_600)
+    assert len(plots_of([hour, long_ago], "hour")[0].values) == PERIODS["hour"]
+    days = plots_of([replace(hour, start=0), replace(hour, start=86_400, inference_s_median=2.0)], "day")
+    assert [name for name, _ in days[0].values] == ["01 Jan", "02 Jan"]
+    assert days[4].values[-1] == ("02 Jan", 2.0)
+    assert days[5].values == (), "what was never measured has no figure"
+    assert plots_of([], "day") == []
