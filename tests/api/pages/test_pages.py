@@ -298,3 +298,17 @@ def test_what_a_query_finds_is_text_and_names_lead_where_they_are_shown(http_tow
     assert "&lt;b&gt;x&lt;/b&gt;" in text
     assert re.search(r'href="/jobs/\d+"', text)
     assert re.search(r'href="/address/0x[0-9a-f]{40}"', text)
+
+
+def test_markup_and_hidden_characters_in_a_query_are_text_in_its_editor_head_rows_and_chart(
+    http_town: httpx.Client,
+) -> None:
+    hostile = "<img src=x onerror=alert(1)></textarea>\u202e"
+    name, literal = hostile.replace('"', '""'), hostile.replace("'", "''")
+    query = f"SELECT '{literal}' AS \"{name}\", 1 AS n UNION ALL SELECT 'b', 2 ORDER BY n"
+    answer = http_town.get("/sql", params={"q": query})
+    assert answer.status_code == 200
+    assert "<rect" in answer.text
+    assert "<img" not in answer.text
+    assert answer.text.count("</textarea>") == 1
+    assert "⟨202E⟩" in answer.text.split('class="chart"')[1]
