@@ -1,7 +1,7 @@
 """New blocks come at a steady pace while many read the live stream; how late each reader hears of each comes out.
 
 `python -m bench.live` prints the table, writes results/live.json, and exits 1 if a message was lost or came too late.
-A delivery is timed from when the block is handed to the index to when a reader, in another process, has it. Beside it
+A delivery is timed from when the block is there to be taken in to when a reader, in another process, has it. Beside it
 stands what a single reader sees in the same run: what the index itself takes, and what comes together with it.
 """
 
@@ -47,7 +47,6 @@ class Delivered(Struct, frozen=True):
     p99_ms: float
     max_ms: float
     cpu_percent: float
-    late_ms: float
     mib_per_s: float
 
 
@@ -86,7 +85,6 @@ async def _deliver(load: Load, port: int, orders: asyncio.StreamWriter, figures:
         p99_ms=round(cuts[98], 1),
         max_ms=round(max(waits), 1),
         cpu_percent=round(100 * fed.cpu_s / took_s, 0),
-        late_ms=round(fed.late_ms, 0),
         mib_per_s=round(sum(each.bytes for each in listeners) / took_s / 2**20, 1),
     )
 
