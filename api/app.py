@@ -105,23 +105,7 @@ def create_app(parts: Parts) -> Litestar:
         "shelf": Shelf(explorer.path.with_name(f"{explorer.path.stem}.exports"), settings.exports_at_once),
     }
     return Litestar(
-        [
-            create_prompts_router(settings),
-            workers.router,
-            explorer_router,
-            create_live_router(settings),
-            exports_router,
-            dictionary_router,
-            sql_router,
-            webhooks_router,
-            gateway.get_content,
-            gateway.head_content,
-            probes.router,
-            pages.create_router(site),
-            assets.get_asset,
-            pins,
-            *docs.create_routers(settings.docs_assets),
-        ],
+        _routes(settings, site),
         dependencies={name: _provide(value) for name, value in given.items()},
         exception_handlers={**HANDLERS, NotFoundException: lost(site)},
         lifespan=[
@@ -130,13 +114,7 @@ def create_app(parts: Parts) -> Litestar:
             lambda _: webhooks.running(),
             lambda _: _asking(parts.sql),
         ],
-        middleware=[
-            Counting(metrics),
-            *([Limiting(settings.requests_per_min)] if settings.requests_per_min else []),
-            ByHead(explorer, _settled_age_s(parts)),
-            Strict(),
-            Keeping(explorer, settings.answers_bytes_max, settings.figures_age_s),
-        ],
+        middleware=_middleware(parts, metrics),
         before_send=[name_answer, tell_limits],
         request_max_body_size=settings.body_bytes_max,
         cors_config=_cors(settings),
@@ -145,6 +123,38 @@ def create_app(parts: Parts) -> Litestar:
         state=State({"desks": desks, "operator": Operator(settings)}),
         logging_config=None,
     )
+
+
+def _routes(settings: ApiSettings, site: Site) -> list[Any]:
+    return [
+        create_prompts_router(settings),
+        workers.router,
+        explorer_router,
+        create_live_router(settings),
+        exports_router,
+        dictionary_router,
+        sql_router,
+        webhooks_router,
+        gateway.get_content,
+        gateway.head_content,
+        probes.router,
+        pages.create_router(site),
+        assets.get_asset,
+        pins,
+        *docs.create_routers(settings.docs_assets),
+    ]
+
+
+def _middleware(parts: Parts, metrics: Metrics) -> list[Any]:
+    """From the outermost in: what is kept is answered before any route is asked."""
+    settings, explorer = parts.settings, parts.explorer
+    return [
+        Counting(metrics),
+        *([Limiting(settings.requests_per_min)] if settings.requests_per_min else []),
+        ByHead(explorer, _settled_age_s(parts)),
+        Strict(),
+        Keeping(explorer, settings.answers_bytes_max, settings.figures_age_s),
+    ]
 
 
 @asynccontextmanager

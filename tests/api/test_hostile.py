@@ -17,6 +17,7 @@ HOSTILE = (
 )  # fmt: skip
 FIT = {
     "job_id": "1", "block": "1", "log_index": "0", "reorg": "1", "address": "0x" + "ab" * 20, "hash_": "0x" + "ab" * 32,
+    "name": "jobs.csv",
 }  # fmt: skip
 
 

@@ -1,6 +1,10 @@
 """Proofs from outside: one encoding, and nothing that is no point of the curve comes in."""
 
 import pytest
+
+import receipts.oracle  # noqa: F401  it comes before py_ecc, whose recursion limit it takes back
+
+# isort: split
 from py_ecc.bn128.bn128_curve import G1 as PUBLISHED_1
 from py_ecc.bn128.bn128_curve import G2 as PUBLISHED_2
 from py_ecc.bn128.bn128_curve import multiply
