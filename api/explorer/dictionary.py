@@ -18,6 +18,7 @@ from api.explorer.shapes import (
     TransactionOut,
 )
 from api.given import Given
+from api.problems import documented
 from indexer.explorer.explorer import Explorer
 from indexer.explorer.tables import DICTIONARY
 
@@ -62,6 +63,7 @@ class DictionaryOut(Struct, frozen=True):
     operation_id="getDictionary",
     summary="Tables and columns, and what they mean",
     description="What SQL, exports and snapshots hold. The same words stand in the database as COMMENTs.",
+    responses=documented(s400="A parameter is named: it takes none"),
 )
 async def dictionary(explorer: Given[Explorer]) -> DictionaryOut:
     return DictionaryOut(await asyncio.to_thread(tables_of, explorer))

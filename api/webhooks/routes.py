@@ -52,7 +52,12 @@ async def create(data: JSONBody[WebhookIn], webhooks: Given[WebhookDesk]) -> Sec
     return secret_out(await webhooks.add(data.url, data.topics, data.finality, data.description))
 
 
-@get("/", operation_id="listWebhooks", summary="All webhooks, oldest first", responses=documented(**_CLOSED))
+@get(
+    "/",
+    operation_id="listWebhooks",
+    summary="All webhooks, oldest first",
+    responses=documented(s400="A parameter is named: it takes none", **_CLOSED),
+)
 async def show_all(webhooks: Given[WebhookDesk]) -> list[WebhookOut]:
     return [webhook_out(endpoint) for endpoint in await webhooks.all()]
 
