@@ -20,6 +20,7 @@ from domain.faultpoints import listening
 from domain.ledger import Ledger, Snapshot, Tip
 from indexer.backup import backup, restore
 from indexer.explorer import Explorer, OlderDatabase, digest_of_chain, digest_of_ledger, rebuild, upgrade
+from indexer.explorer.rows import Head
 from indexer.following import Indexer
 from indexer.integrity import Checks
 from tests.indexer.place import CHAIN_ID
@@ -27,6 +28,7 @@ from tests.indexer.world import World
 
 FORK = 12
 DIED = 70
+LOOK_S = 0.001
 
 
 class Killed(BaseException):
@@ -150,11 +152,11 @@ class Life:
 
     def _index(self, upto: int) -> None:
         with Opened(self) as store:
-            asyncio.run(store.indexer().run(self._news(store.tip.snapshot(), upto)))
+            asyncio.run(store.indexer().run(self._news(store, upto)))
 
-    def _news(self, snapshot: Snapshot, upto: int) -> AsyncIterator[News]:
-        first = min(self._state()[1], upto - 1)
-        return news_of(views()[:upto], first, snapshot, lambda past: self._tell(self._state()[0], past))
+    def _news(self, store: "Opened", upto: int) -> AsyncIterator[News]:
+        first, past = min(self._state()[1], upto - 1), lambda past: self._tell(self._state()[0], past)
+        return news_of(views()[:upto], first, store.tip.snapshot(), store.explorer.head, past)
 
     def _state(self) -> tuple[int, int]:
         """Steps done, and how many views of the chain are past: the indexer may be behind, the chain does not wait."""
@@ -167,9 +169,12 @@ class Life:
 
 
 async def news_of(
-    seen: Sequence[View], first: int, snapshot: Snapshot, past: Callable[[int], None]
+    seen: Sequence[View], first: int, snapshot: Snapshot, shown: Callable[[], Head], past: Callable[[int], None]
 ) -> AsyncIterator[News]:
-    """What a node tells whoever stands where `snapshot` does, view by view; `past` hears how many are done."""
+    """What a node tells whoever stands where `snapshot` does, view by view; `past` hears how many are done.
+
+    A view is done when its newest block is `shown`, so that the indexer does everything it may do in each.
+    """
     final = snapshot.final.number if snapshot.final else 0
     held = {block.number: block.hash for block in snapshot.blocks}
     for number in range(first, len(seen)):
@@ -189,7 +194,8 @@ async def news_of(
             final = view.final
             held = {n: held[n] for n in held if n > final}
             yield Finalised(final, blocks[final].hash)
-        await asyncio.sleep(0)
+        while shown().hash != f"0x{view.blocks[-1].hash.hex()}":  # noqa: ASYNC110 - not all tables tell of changes
+            await asyncio.sleep(LOOK_S)
         past(number + 1)
 
 

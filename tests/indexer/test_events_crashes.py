@@ -76,7 +76,7 @@ class Folder:
             checks = Checks(ledger, CHAIN_ID, "http://node", blocks_max=4, open_max_s=3600)
             checks.recover(tip.position(), tip.blocks())
             events.refresh()
-            told = news_of(views(), min(self._past, len(views()) - 1), tip.snapshot(), self._passed)
+            told = news_of(views(), min(self._past, len(views()) - 1), tip.snapshot(), events.head, self._passed)
             asyncio.run(Indexer(ledger, tip, events, checks).run(told))
         finally:
             if events is not None:
