@@ -18,7 +18,6 @@ from tests.receipts.settled import STORED
 
 AXE = ROOT / ".tools/node_modules/axe-core/axe.min.js"
 SAMPLED = 41
-LOADED = "performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('.json')).length === 2"
 BREACHES = "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes[0].html]))"
 JUDGE = """async ([bundle, deployment, blockHash]) => {
   const { BadDeployment, parseDeployment, verifyBundle } = await import("/static/verify.js");
@@ -69,8 +68,7 @@ def outcome(page: Any, state: str) -> str:
 
 def test_without_a_hash_it_is_consistent_and_with_it_verified_also_offline(page: Any) -> None:
     with serving({"/evidence.json": DATA, "/deployment.json": PINS_DATA}) as url:
-        page.goto(f"{url}/page.html")
-        page.wait_for_function(LOADED)
+        page.goto(f"{url}/page.html", wait_until="networkidle")
         page.context.set_offline(True)
         page.get_by_role("button", name="Verify").click()
         assert outcome(page, "consistent").startswith("Consistent, not anchored")
