@@ -36,7 +36,7 @@ test: setup .tools/.test-peers .tools/.browser $(VERIFIER)/node_modules/.package
 	$(CORE)/python -m pytest -q -m "not ($(QUICK)) and not vllm" --ignore tests/contracts tests
 
 check: .tools/.core .tools/.anvil lint  ## The quick loop: ruff, mypy --strict, fast tests
-	$(CORE)/python -m pytest -q -n 2 --dist loadgroup -m "$(QUICK)" --ignore tests/contracts tests
+	$(CORE)/python -m pytest -q -n 2 --dist loadgroup -m "$(QUICK) and not thorough" --ignore tests/contracts tests
 
 .PHONY: simulate simulate-mutants
 simulate: .tools/.core  ## Lives through seeded worlds of faults: SEED=n replays one, or SEEDS=20000 FIRST=n

@@ -16,6 +16,8 @@ from indexer.explorer.lists import LISTINGS
 from tests.api.chain import GATEWAY, MODEL, SIGNING, FactChain
 from tests.api.conftest import SETTINGS, House, Standing, serving
 
+pytestmark = pytest.mark.thorough
+
 Ask = Callable[..., httpx.Response]
 EXPLORER = "/explorer/v1"
 ROUTES = [name for name in LISTINGS if name != "samples"]

@@ -14,6 +14,8 @@ from chain.settings import ChainSettings, ProviderSettings
 from chain.transport import Reply, Socket
 from tests.simulation.loop import VirtualLoop
 
+pytestmark = pytest.mark.thorough
+
 NAMES = ("first", "second", "third")
 SEEDS = range(25)
 LASTS_S = 600.0

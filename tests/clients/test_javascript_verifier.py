@@ -24,7 +24,7 @@ BUNDLE_FILE, PINS_FILE = STORED / "bundle.json", STORED / "deployment.json"
 SAMPLED = 9
 CHARACTERS_APART = 5
 
-pytestmark = pytest.mark.xdist_group("javascript")
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("javascript")]
 
 
 def judged_by_python(case: Case) -> Line:

@@ -15,6 +15,8 @@ from tests.indexer.place import Place
 from tests.indexer.test_projecting import random_history
 from tests.indexer.world import USERS, WORKERS
 
+pytestmark = pytest.mark.thorough
+
 ADDRESSES = [("controller", "0x" + each.hex()) for each in USERS] + [("worker", "0x" + each.hex()) for each in WORKERS]
 
 

@@ -14,6 +14,8 @@ from indexer.explorer import Explorer, digest_of_ledger
 from tests.indexer.place import CHAIN_ID, Place
 from tests.indexer.test_projecting import random_history
 
+pytestmark = pytest.mark.thorough
+
 BLOCKS = random_history(91, 14)
 BACKUP_POINTS = [point for point in POINTS if point.startswith("backup.")]
 RESTORE_POINTS = [point for point in POINTS if point.startswith("restore.")]

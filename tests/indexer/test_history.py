@@ -20,6 +20,8 @@ from tests.indexer.place import CHAIN_ID, Place
 from tests.indexer.test_projecting import document, random_history
 from tests.indexer.world import history
 
+pytestmark = pytest.mark.thorough
+
 DECISIONS = st.lists(st.lists(st.integers(0, 2**20), max_size=6), min_size=3, max_size=8)
 LISTS = ("jobs", "receipts", "nodes", "models", "accounts", "blocks", "transactions", "events", "parked")
 SHOWN_NOW = {"is_final": None}

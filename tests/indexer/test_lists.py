@@ -20,6 +20,8 @@ from tests.indexer.place import CHAIN_ID, Place
 from tests.indexer.test_projecting import random_history
 from tests.indexer.world import COORDINATOR, World
 
+pytestmark = pytest.mark.thorough
+
 NAMES = sorted(LISTINGS)
 ORDERS = [(name, sort) for name in NAMES for sort in LISTINGS[name].orders]
 STANDS: dict[str, Callable[[Any, Any], bool]] = {

@@ -15,6 +15,8 @@ from tests.indexer.place import Place
 from tests.indexer.test_projecting import random_history
 from tests.indexer.world import GENESIS_S, USERS, WORKERS, World
 
+pytestmark = pytest.mark.thorough
+
 NODES = ["0x" + worker.hex() for worker in WORKERS]
 
 

@@ -13,6 +13,8 @@ from indexer.explorer.periods import SECONDS, PeriodRow, Span
 from tests.indexer.place import Place
 from tests.indexer.test_projecting import random_history
 
+pytestmark = pytest.mark.thorough
+
 BLOCKS = 90
 BYS: tuple[By, ...] = ("earned", "settled", "completed", "completion_tokens", "tokens_per_s", "settled_share")
 

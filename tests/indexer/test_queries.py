@@ -16,6 +16,8 @@ from tests.indexer.place import CHAIN_ID, Place
 from tests.indexer.test_projecting import random_history
 from tests.indexer.world import COORDINATOR, USERS, WORKERS, World
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def busy(place: Place) -> Place:

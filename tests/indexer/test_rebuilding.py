@@ -10,6 +10,8 @@ from indexer.explorer.tables import OVERLAID
 from tests.indexer.place import Place
 from tests.indexer.test_projecting import random_history
 
+pytestmark = pytest.mark.thorough
+
 
 def test_a_rebuild_of_a_sound_projection_finds_no_difference_and_shows_the_same(place: Place) -> None:
     blocks = random_history(51, 20)

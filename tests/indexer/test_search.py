@@ -20,6 +20,8 @@ from tests.indexer.place import CHAIN_ID, Place
 from tests.indexer.test_projecting import document, random_history
 from tests.indexer.world import COORDINATOR, USERS, WORKERS
 
+pytestmark = pytest.mark.thorough
+
 FINAL, UNFINAL = 60, 10
 SAMPLED = 9
 

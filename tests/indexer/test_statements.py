@@ -15,6 +15,8 @@ from tests.indexer.place import Place
 from tests.indexer.test_projecting import DECISIONS, random_history
 from tests.indexer.world import COORDINATOR, USERS, WORKERS, World, history
 
+pytestmark = pytest.mark.thorough
+
 ADDRESSES = ["0x" + raw.hex() for raw in (*USERS, *WORKERS)]
 
 

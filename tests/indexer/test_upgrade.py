@@ -14,6 +14,8 @@ from indexer.explorer import Explorer, OlderDatabase, digest_of_chain, rebuild, 
 from indexer.explorer.tables import SCHEMA_VERSION, TABLES
 from tests.indexer.place import CHAIN_ID
 
+pytestmark = pytest.mark.thorough
+
 STORED = sorted((Path(__file__).parent / "stored").glob("version-*.tar.xz"))
 UPGRADE_POINTS = [point for point in POINTS if point.startswith("upgrade.")]
 

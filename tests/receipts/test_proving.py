@@ -21,6 +21,8 @@ from receipts.witness import Witness, WitnessGenerator
 from receipts.zkey import BadProvingKey, parse_zkey
 from tests.receipts.statements import CHAIN_ID, honest, honest_statements
 
+pytestmark = pytest.mark.thorough
+
 Sides = tuple[PrivatePart, PublicInputs]
 
 

@@ -12,6 +12,8 @@ from msgspec.structs import replace as change
 from tests.simulation.plan import Plan
 from tests.simulation.world import Worlds
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 ROOMS = ("chain", "domain", "indexer")
 SEED = 20_000

@@ -14,6 +14,8 @@ from tests.simulation.plan import plan
 from tests.simulation.running import live_all
 from tests.simulation.world import Worlds
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 SEEDS = 2_000
 

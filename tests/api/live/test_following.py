@@ -16,6 +16,8 @@ from tests.api.live.mirror import Mirror, agrees, follow
 from tests.indexer.place import Place
 from tests.indexer.world import USERS, WORKERS, World
 
+pytestmark = pytest.mark.thorough
+
 QUICK = replace(SETTINGS, live_together_s=0.005, heartbeat_s=0.05)
 DEPTH = 6
 STEPS = 45

@@ -15,6 +15,8 @@ from tests.api.chain import until
 from tests.api.conftest import opened
 from tests.api.sql.conftest import SETTINGS, Asked, asked, level
 
+pytestmark = pytest.mark.thorough
+
 
 def test_an_answer_names_its_columns_rows_and_head(analyst: Asked) -> None:
     answer = analyst.sql("SELECT job_id, state, escrow FROM jobs ORDER BY job_id LIMIT 2").json()

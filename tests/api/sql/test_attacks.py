@@ -14,6 +14,8 @@ from tests.api.chain import until
 from tests.api.sql.attacks import DEEP, EXHAUSTING, REFUSED
 from tests.api.sql.conftest import Asked, standing
 
+pytestmark = pytest.mark.thorough
+
 TELLTALE = re.compile(r"/tmp|/etc|/home|/root|\.duckdb|root:|site-packages|0x[0-9a-f]{8,}|Traceback", re.IGNORECASE)
 
 

@@ -15,6 +15,8 @@ from tests.api.live.mirror import Mirror, Rows, listed
 from tests.api.live.test_following import Chain
 from tests.indexer.place import CHAIN_ID, Place
 
+pytestmark = pytest.mark.thorough
+
 LISTS = ("blocks", "jobs", "receipts")
 ALL = 100_000
 
