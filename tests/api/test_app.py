@@ -15,6 +15,8 @@ from api.settings import ApiSettings
 from receipts.deployment import Deployment
 from tests.api.conftest import SETTINGS, House, Standing, serving
 
+pytestmark = pytest.mark.thorough
+
 Ask = Callable[..., httpx.Response]
 PROBLEM = {"type", "title", "status", "detail", "remedy", "instance"}
 

@@ -14,6 +14,8 @@ import pytest
 from indexer.explorer.lists import LISTINGS
 from tests.api.conftest import Standing
 
+pytestmark = pytest.mark.thorough
+
 EXPORT = "/explorer/v1/export"
 FORMS = ("csv", "ndjson", "parquet")
 

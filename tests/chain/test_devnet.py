@@ -16,6 +16,8 @@ import pytest
 from chain.devnet import Devnet, DevnetSettings, find_anvil
 from chain.errors import AnvilMissing, PortInUse, StateDamaged
 
+pytestmark = pytest.mark.thorough
+
 
 def ask(url: str, method: str, *params: Any) -> Any:
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()

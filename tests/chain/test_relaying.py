@@ -34,6 +34,8 @@ from domain.ledger import Ledger, Recorded, streams
 from tests.chain.lab import impatient_of
 from tests.chain.proxy import Proxy
 
+pytestmark = pytest.mark.thorough
+
 CHAIN = 31337
 GWEI = 10**9
 FRIEND = b"\xfe" * 20

@@ -13,6 +13,8 @@ from indexer.explorer import DatabaseDamaged, DatabaseInUse, Explorer, OtherData
 from tests.indexer.place import Place
 from tests.indexer.test_projecting import random_history
 
+pytestmark = pytest.mark.thorough
+
 HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); input()"
 
 FILE_HEADERS_BYTES = 3 * 4096

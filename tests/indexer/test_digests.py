@@ -19,6 +19,8 @@ from tests.indexer.place import Place
 from tests.indexer.test_projecting import random_history
 from tests.indexer.world import MODELS, NODES, USERS, WORKERS, World
 
+pytestmark = pytest.mark.thorough
+
 AWKWARD = "a\"'\\\x01\x1f\x7f\\u001f é \U0001f600 [1, null]"
 
 

@@ -16,6 +16,8 @@ from domain.ledger import Ledger, Position, Tip
 from indexer.events import BadAbi, EventFilter, Events, UnknownEvent, layouts_of
 from indexer.explorer import OtherDatabase
 
+pytestmark = pytest.mark.thorough
+
 TOKEN, OTHER = b"\x0a" * 20, b"\x0b" * 20
 ALICE, BOB = b"\xa1" * 20, b"\xb0" * 20
 

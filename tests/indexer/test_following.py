@@ -18,6 +18,8 @@ from tests.indexer.place import CHAIN_ID, Place
 from tests.indexer.test_overlay import shown, straight
 from tests.indexer.test_projecting import random_history
 
+pytestmark = pytest.mark.thorough
+
 
 async def tell(news: Sequence[News], fault: Exception | None = None) -> AsyncIterator[News]:
     for each in news:

@@ -18,6 +18,8 @@ from indexer.explorer.lake import Store, to_ducklake, to_parquet
 from indexer.explorer.tables import TABLES
 from tests.indexer.world import World
 
+pytestmark = pytest.mark.thorough
+
 NOBODY = Store()
 MOTO = Path(sys.executable).with_name("moto_server")
 

@@ -14,6 +14,8 @@ from tests.indexer.place import Place
 from tests.indexer.test_projecting import random_history
 from tests.indexer.world import history
 
+pytestmark = pytest.mark.thorough
+
 DECISIONS = st.lists(st.lists(st.integers(0, 2**20), max_size=6), min_size=2, max_size=8)
 
 

@@ -18,6 +18,8 @@ from indexer.explorer.sources import Sources
 from tests.indexer.place import CHAIN_ID, Place
 from tests.indexer.world import COORDINATOR, WORKERS, history
 
+pytestmark = pytest.mark.thorough
+
 DECISIONS = st.lists(st.lists(st.integers(0, 2**20), max_size=6), min_size=1, max_size=8)
 ROOT = Path(__file__).parents[2]
 

@@ -16,6 +16,8 @@ from chain.signing import from_development_mnemonic
 from tests.worker.lab import until
 from worker.uplink import DocumentRefused, Uplink, UplinkDown
 
+pytestmark = pytest.mark.thorough
+
 SIGNER = from_development_mnemonic(3, 31337)
 
 

@@ -20,6 +20,8 @@ from domain.facts import JobClaimed, JobRequested, JobTermsFixed, LeaseExpired, 
 from tests.api.chain import GENESIS_S, MODEL, MODEL_CID, NOBODY, OTHER, WORKER, FactChain
 from tests.api.conftest import SETTINGS, House, opened
 
+pytestmark = pytest.mark.thorough
+
 QUICK = replace(SETTINGS, live_together_s=0.001, heartbeat_s=60)
 USER = bytes.fromhex("cc" * 20)
 

@@ -12,6 +12,8 @@ from tests.api.chain import until
 from tests.api.sql.attacks import EXHAUSTING, REFUSED
 from tests.api.sql.conftest import Asked
 
+pytestmark = pytest.mark.thorough
+
 NOT_SENT = {"a parameter", "an unknown column", "empty", "a comment alone"}
 """Refused by another hand, or no statement at all."""
 

@@ -13,6 +13,8 @@ from receipts.content import nodes, unixfs
 from receipts.content.access import Corrupted, TooLarge
 from receipts.content.cid import DAG_PB, Cid, name_block, parse
 
+pytestmark = pytest.mark.thorough
+
 CHUNK = unixfs.CHUNK_BYTES
 FULL = unixfs.LINKS_MAX * CHUNK
 
