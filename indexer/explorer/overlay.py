@@ -136,9 +136,6 @@ class Overlay:
         self._touched.fold(books)
         self._blocks += blocks
 
-    def _leaving(self, upto: int) -> list[BlockFinalised]:
-        return [block for block in self._blocks if block.number <= upto]
-
     def _load(self, cursor: duckdb.DuckDBPyConnection, kind: type[Row], keys: Collection[Key]) -> list[Row]:
         mine = self._rows.get(kind, {})
         known = [mine[key] for key in keys if key in mine]

@@ -8,15 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.chromium import chromium
-from tests.clients.javascript import ROOT
+from tests.chromium import axe_source, chromium
 from tests.clients.page import serving
 from tests.clients.table import ANCHOR, PINS_DATA, Case, cases
 from tests.clients.test_javascript_verifier import compared, judged_by_python
 from tests.receipts.bundles import DATA
 from tests.receipts.settled import STORED
 
-AXE = ROOT / ".tools/node_modules/axe-core/axe.min.js"
 SAMPLED = 41
 BREACHES = "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes[0].html]))"
 JUDGE = """async ([bundle, deployment, blockHash]) => {
@@ -145,8 +143,7 @@ def test_a_hash_that_is_none_is_refused_by_the_form(page: Any) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("changed", [False, True])
 def test_it_can_be_used_without_sight_or_mouse(page: Any, scheme: str, changed: bool) -> None:
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed under .tools")
+    axe = axe_source()
     evidence = DATA.replace(b"scattered", b"shattered") if changed else DATA
     with serving({"/evidence.json": evidence, "/deployment.json": PINS_DATA}) as url:
         page.emulate_media(color_scheme=scheme)
@@ -154,10 +151,8 @@ def test_it_can_be_used_without_sight_or_mouse(page: Any, scheme: str, changed: 
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         outcome(page, "failed" if changed else "consistent")
-        page.evaluate(AXE.read_text())
-        found = page.evaluate(
-            "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes[0].html]))"
-        )
+        page.evaluate(axe)
+        found = page.evaluate(BREACHES)
         assert found == []
 
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,7 +11,7 @@ from msgspec import Struct
 from tests.api.conftest import House, opened
 from tests.api.pages.town import Town
 from tests.api.sql.conftest import SETTINGS, asked, level
-from tests.chromium import chromium
+from tests.chromium import axe_source, chromium
 
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 780}
 JOBS = 120
@@ -90,7 +89,4 @@ def reader(browser: Any, town: Served) -> Iterator[Reader]:
 @pytest.fixture(scope="session")
 def axe() -> str:
     """The accessibility checker's source."""
-    path = Path(__file__).parents[3] / ".tools/node_modules/axe-core/axe.min.js"
-    if not path.exists():
-        pytest.skip("axe-core is not installed: `make .tools/.test-peers`")
-    return path.read_text()
+    return axe_source()
